@@ -1,0 +1,1 @@
+"""Segue: one conversation on every device, merged, ordered and never lost."""

@@ -1,0 +1,37 @@
+"""What the gate says of an update. Plain values: importing this module imports no pycrdt."""
+
+import msgspec
+
+Span = tuple[int, int, int]
+"""Client id, first clock, end clock (exclusive) of what an update inserts for that client."""
+
+
+class Accepted(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """The update was applied and belongs in the log."""
+
+    number: int
+    spans: tuple[Span, ...]
+
+
+class NoNews(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """The document holds all of it already: acknowledge, don't log."""
+
+    number: int
+    spans: tuple[Span, ...]
+
+
+class Gap(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """It builds on updates that the document lacks: nothing was applied, a resync is needed."""
+
+    number: int
+    spans: tuple[Span, ...]
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """It may not enter the document. `reason` is for the user who sent it."""
+
+    number: int
+    reason: str
+
+
+Verdict = Accepted | NoNews | Gap | Refused

@@ -1,0 +1,1 @@
+"""The open documents of a node and the devices attached to them. Knows ports, never adapters."""

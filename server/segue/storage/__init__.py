@@ -1,0 +1,1 @@
+"""Postgres: its supervisor, the schema, the update log, snapshots, sessions."""

@@ -1,0 +1,107 @@
+"""The ports to what lasts: the update log and the register of documents."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from segue.auth.grants import Role
+from segue.document.submission import LoggedUpdate
+from segue.ids import DocumentId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a document is rebuilt from: a snapshot and the rows behind it, up to `position`."""
+
+    generation: int
+    position: int
+    snapshot: bytes | None
+    updates: tuple[LoggedUpdate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Updates of one document for one row of the log, claiming position `last` + 1."""
+
+    document: DocumentId
+    generation: int
+    last: int
+    updates: tuple[LoggedUpdate, ...]
+
+
+class BatchSource(Protocol):
+    """A document with something to commit. Methods return at once and raise nothing."""
+
+    def take_batch(self) -> Batch | None:
+        """Hands over all that waits; None if nothing does. Not called again before an outcome."""
+
+    def on_committed(self, position: int) -> None:
+        """The batch taken last is durable as the row at `position`."""
+
+    def on_conflict(self) -> None:
+        """The batch was not written and never will be: the log has moved on, or the document is deleted."""
+
+
+class UpdateLog(Protocol):
+    """Append-only rows of updates by document and position; the truth."""
+
+    async def load(self, document: DocumentId) -> Base:
+        """Reads what a document is rebuilt from; committed rows only.
+
+        Raises:
+            Deleted: the document is a tombstone.
+            Forbidden: no such document was ever registered.
+            StorageUnavailable: Postgres can't be asked right now.
+        """
+
+    def enqueue(self, source: BatchSource) -> None:
+        """Has the source's batch committed with the next group; idempotent while it waits.
+
+        The writer retries through outages until it has an outcome. An outcome is certain: a commit
+        whose reply was lost is looked up, never repeated blindly.
+        """
+
+    async def save_snapshot(
+        self, document: DocumentId, generation: int, position: int, snapshot: bytes
+    ) -> bool:
+        """Stores a snapshot holding every row up to `position` and deletes these rows, atomically.
+
+        False when the log has a newer snapshot or generation: nothing was changed.
+
+        Raises:
+            StorageUnavailable: Postgres can't be asked right now; either all or nothing was done.
+        """
+
+
+class Register(Protocol):
+    """Documents, sessions and members as rows."""
+
+    async def open_session(
+        self, document: DocumentId, user: UserId, *, create: bool
+    ) -> Role | None:
+        """Gives the user's role, creating an unused id owned by them if `create`.
+
+        Of many callers at once exactly one creates. None: no role (or no such session). A role in
+        `members` is durable when it is returned.
+
+        Raises:
+            Deleted: the session is a tombstone and the user was a member.
+            StorageUnavailable: Postgres can't be asked right now.
+        """
+
+    async def session_exists(self, document: DocumentId) -> bool:
+        """Tells whether the id is in use, for tokens that carry their own role.
+
+        Raises:
+            Deleted: it is a tombstone.
+            StorageUnavailable: Postgres can't be asked right now.
+        """
+
+    async def open_home(self, document: DocumentId, user: UserId) -> None:
+        """Makes sure the user's home document exists; idempotent.
+
+        Raises:
+            StorageUnavailable: Postgres can't be asked right now.
+        """
+
+    async def delete(self, document: DocumentId) -> None:
+        """Turns the document into a tombstone: log and snapshots are gone when it returns; idempotent."""

@@ -1,0 +1,1 @@
+"""The processes that hold documents, and the pool that keeps them honest."""
