@@ -1,0 +1,115 @@
+// What a test can ask of the host, by the name in `do`. Each answers with plain JSON.
+import * as Y from 'yjs'
+import { holds, when } from './conditions.mjs'
+import { dropValue, hashesOf, patchText, putValue, rootsOf, stateHash } from './content.mjs'
+import { Device } from './device.mjs'
+import { documentHolds } from './spans.mjs'
+import { replayTogether, typeTrace } from './traces.mjs'
+import { Typing } from './typist.mjs'
+
+/** All devices of this process, by id. */
+const devices = new Map()
+
+const find = (id) => {
+  const device = devices.get(id)
+  if (device === undefined) throw new Error(`no device ${id}`)
+  return device
+}
+
+export const COMMANDS = {
+  async open(options) {
+    if (devices.has(options.id)) throw new Error(`${options.id} is open already`)
+    const device = await Device.open(options)
+    devices.set(options.id, device)
+    return { client: device.doc.clientID }
+  },
+  async open_all({ list }) {
+    return Promise.all(list.map(COMMANDS.open))
+  },
+  close: ({ id }) => (find(id).destroy(), void devices.delete(id)),
+
+  edit: ({ id, root, patches }) => patchText(find(id).doc, root, patches),
+  put: ({ id, root, path, value }) => putValue(find(id).doc, root, path, value),
+  drop: ({ id, root, path }) => dropValue(find(id).doc, root, path),
+  apply: ({ id, update }) => Y.applyUpdate(find(id).doc, bytes(update), 'test'),
+
+  async type({ id, ...how }) {
+    const device = find(id)
+    device.typing?.stop()
+    device.typing = new Typing(device, how)
+    if (how.count !== undefined) await device.typing.done
+    return { made: device.ledger.entries.length }
+  },
+  stop_typing: ({ id }) => (find(id).typing.stop(), { made: find(id).ledger.entries.length }),
+  type_trace: ({ id, ...trace }) => typeTrace(find(id), trace),
+  replay_together: ({ ids, ...trace }) => replayTogether(ids.map(find), trace),
+
+  read: ({ id }) => find(id).describe(),
+  summary: ({ id }) => find(id).summary(),
+  text: ({ id, root }) => find(id).doc.getText(root).toString(),
+  others: ({ id }) => find(id).others(),
+  state: ({ id }) => Buffer.from(Y.encodeStateAsUpdate(find(id).doc)).toString('base64'),
+
+  present: ({ id, state }) => find(id).client.awareness.setLocalState(state),
+
+  connect: ({ id }) => find(id).client.connect(),
+  disconnect: ({ id }) => find(id).client.disconnect(),
+  cut: ({ ids }) => ids.forEach((id) => find(id).network.cut()),
+  offline: ({ ids }) => ids.forEach((id) => find(id).network.takeAway()),
+  online: ({ ids }) => ids.forEach((id) => find(id).network.restore()),
+  pause: ({ id }) => find(id).network.pause(),
+  resume: ({ id }) => find(id).network.resume(),
+  repeat: ({ id, share, seed }) => find(id).repeatFrames(share, seed),
+  send_raw: ({ id, data }) => find(id).network.sendRaw(bytes(data)),
+  mark: ({ ids }) => ids.forEach((id) => find(id).network.mark()),
+  tokens: ({ id, tokens }) => {
+    find(id).tokens.list = [...tokens]
+    find(id).client.retoken()
+  },
+
+  async wait({ id, until, timeout = 20 }) {
+    const device = find(id)
+    const describe = () => `${id} ${JSON.stringify(until)}; it is ${JSON.stringify(device.summary())}`
+    await when([device], () => holds(device, until), timeout, describe)
+    return device.summary()
+  },
+  async wait_all({ ids, until, timeout = 20 }) {
+    await Promise.all(ids.map((id) => COMMANDS.wait({ id, until, timeout })))
+  },
+  async equal({ ids, timeout = 20 }) {
+    const all = ids.map(find)
+    const clocks = () => all.map(({ id, doc }) => [id, Object.fromEntries(doc.store.clients.size ? Y.decodeStateVector(Y.encodeStateVector(doc)) : [])])
+    await when(all, () => areEqual(all), timeout, () => `equal: ${JSON.stringify(clocks())}`)
+    return hashesOf(all[0].doc)
+  },
+
+  /** Rebuilds a document from log rows with Yjs itself; `missing`: acknowledged entries it lacks. */
+  fold({ updates, ids = [] }) {
+    const doc = new Y.Doc()
+    doc.transact(() => updates.forEach((update) => Y.applyUpdate(doc, bytes(update))))
+    const pending = doc.store.pendingStructs !== null || doc.store.pendingDs !== null
+    return { ...hashesOf(doc), roots: rootsOf(doc), pending, missing: ids.map((id) => missing(find(id), doc)) }
+  },
+  /** Which entries that `ids` have acknowledged does the device `id` lack? */
+  holds_acknowledged: ({ id, ids }) => ids.map((other) => missing(find(other), find(id).doc)),
+}
+
+function missing({ ledger }, doc) {
+  const lost = ledger.entries.filter((entry) => entry.acknowledgedAt !== null && !documentHolds(doc, entry))
+  return { acknowledged: ledger.acknowledged, made: ledger.entries.length, lost: lost.length }
+}
+
+function areEqual([first, ...rest]) {
+  const vector = Buffer.from(Y.encodeStateVector(first.doc))
+  if (rest.some(({ doc }) => vector.compare(Y.encodeStateVector(doc)) !== 0)) return false
+  const hash = stateHash(first.doc)
+  if (rest.some(({ doc }) => stateHash(doc) !== hash)) return false
+  const { content } = hashesOf(first.doc)
+  const odd = rest.find(({ doc }) => hashesOf(doc).content !== content)
+  if (odd !== undefined) throw new Error(`${odd.id} has the same state as ${first.id}, and other content`)
+  return true
+}
+
+function bytes(base64) {
+  return new Uint8Array(Buffer.from(base64, 'base64'))
+}

@@ -1,0 +1,113 @@
+// One device: a document, a stock client, a network and a ledger of what it was promised.
+import * as Y from 'yjs'
+import { hashesOf, rootsOf } from './content.mjs'
+import { DIALECTS } from './dialects.mjs'
+import { Ledger } from './ledger.mjs'
+import { Network } from './network.mjs'
+import { seeded } from './typist.mjs'
+
+export class Device {
+  /** Opens `document` with the stock client called `dialect`. */
+  static async open(options) {
+    const device = new Device(options)
+    const dialect = DIALECTS[options.dialect]
+    device.client = await dialect.open(dialect.module, device, options)
+    if (options.awareness) device.client.awareness.setLocalState(options.awareness)
+    return device
+  }
+
+  constructor({ id, dialect, token = null, tokens = [token], client_id: clientId }) {
+    this.id = id
+    this.doc = new Y.Doc()
+    if (clientId !== undefined) this.doc.clientID = clientId
+    this.listeners = new Set()
+    this.tokens = new Tokens(tokens)
+    this.stop = null
+    this.stateless = []
+    this.typing = null
+    this.ledger = new Ledger(this.doc)
+    this.network = new Network(DIALECTS[dialect].read, (frame) => {
+      this.client?.onFrame(frame)
+      this.changed()
+    })
+    this.doc.on('update', (bytes, origin) => {
+      if (origin !== this.client?.provider) this.ledger.made(bytes)
+      this.changed()
+    })
+  }
+
+  /** Wakes whoever waits for something of this device. */
+  changed() {
+    for (const look of this.listeners) look()
+  }
+
+  /** The client gave up: a permanent close code, or a refused token. */
+  stopped(how) {
+    this.stop = how
+    this.changed()
+  }
+
+  hashes() {
+    return hashesOf(this.doc)
+  }
+
+  others() {
+    const own = this.doc.clientID
+    return [...this.client.awareness.getStates()].filter(([id]) => id !== own).map(([, state]) => state)
+  }
+
+  /** Gives all a test may want to know. */
+  describe() {
+    return {
+      roots: rootsOf(this.doc),
+      ...this.hashes(),
+      vector: Object.fromEntries(Y.decodeStateVector(Y.encodeStateVector(this.doc))),
+      client: this.doc.clientID,
+      ...this.summary(),
+    }
+  }
+
+  /** The same without the content: cheap, and fit for a message about a failed wait. */
+  summary() {
+    return {
+      synced: this.client.synced(),
+      connected: this.client.connected(),
+      unsynced: this.client.unsynced(),
+      made: this.ledger.entries.length,
+      acknowledged: this.ledger.acknowledged,
+      stop: this.stop,
+      asked: this.tokens.asked,
+      opened: this.network.opened,
+      closes: this.network.closes.slice(-5),
+      received: this.network.received,
+      stateless: this.stateless,
+      pending: this.doc.store.pendingStructs !== null || this.doc.store.pendingDs !== null,
+    }
+  }
+
+  /** Sends about this share of all frames twice from now on. */
+  repeatFrames(share, seed) {
+    const random = seeded(seed)
+    this.network.repeat = () => random() < share
+  }
+
+  destroy() {
+    this.typing?.stop()
+    this.client.destroy()
+    this.network.cut()
+    this.doc.destroy()
+  }
+}
+
+/** The tokens a device has, in the order it presents them; the last one is presented for ever. */
+class Tokens {
+  constructor(list) {
+    this.list = [...list]
+    this.asked = 0
+  }
+
+  next() {
+    this.asked += 1
+    return this.list.length > 1 ? this.list.shift() : this.list[0]
+  }
+}
