@@ -1,0 +1,327 @@
+"""Every setting, read once from the environment into one frozen object.
+
+A setting is declared once, below: variable, default, how it is read, what it means. README's table
+is `describe()`. Values that can't be used stop the start with a text that names the variable.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+from segue.auth.origins import Origin, parse_origin
+from segue.auth.tokens import MIN_SECRET_BYTES, is_usable_secret
+from segue.errors import ConfigurationError
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
+
+_SIZES: Final = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": GIB}
+_DURATIONS: Final = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_QUANTITY: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)\s*([a-z]*)")
+_LEVELS: Final = ("debug", "info", "warning", "error")
+_SWITCH: Final = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+
+Value = TypeVar("Value")
+
+
+class _Unusable(Exception):
+    """Why a value can't be used: completes the sentence 'VARIABLE is "value", ...'."""
+
+
+def _text(raw: str) -> str:
+    return raw
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(raw: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", raw) or not least <= int(raw) <= most:
+            raise _Unusable(f"not a number from {least} to {most}")
+        return int(raw)
+
+    return read
+
+
+def _switch(raw: str) -> bool:
+    value = _SWITCH.get(raw.lower())
+    if value is None:
+        raise _Unusable("neither on nor off")
+    return value
+
+
+def _level(raw: str) -> str:
+    if raw.lower() not in _LEVELS:
+        raise _Unusable(f"none of {', '.join(_LEVELS)}")
+    return raw.lower()
+
+
+def _quantity(raw: str, units: Mapping[str, float], hint: str) -> float:
+    match = _QUANTITY.fullmatch(raw.strip().lower())
+    if match is None or match[2] not in units or float(match[1]) <= 0:
+        raise _Unusable(hint)
+    return float(match[1]) * units[match[2]]
+
+
+def _size(raw: str) -> int:
+    return int(_quantity(raw, _SIZES, "not a size in bytes, KiB, MiB or GiB"))
+
+
+def _duration(raw: str) -> float:
+    return _quantity(raw, _DURATIONS, "not a time in ms, s, m, h or d")
+
+
+def _folder(raw: str) -> Path:
+    return Path(raw).expanduser()
+
+
+def _database(raw: str) -> str:
+    if not re.match(r"postgres(ql)?://.", raw):
+        raise _Unusable("not the address of a Postgres database")
+    return raw
+
+
+def _secret(raw: str) -> bytes:
+    secret = raw.encode("utf-8", "surrogateescape")
+    if len(secret) < MIN_SECRET_BYTES:
+        raise _Unusable(f"shorter than {MIN_SECRET_BYTES} bytes")
+    if not is_usable_secret(secret):
+        raise _Unusable("a public key, which is no secret")
+    return secret
+
+
+def _origins(raw: str) -> frozenset[Origin]:
+    return frozenset(_origin(entry) for entry in raw.replace(",", " ").split())
+
+
+def _origin(entry: str) -> Origin:
+    origin = parse_origin(entry)
+    if origin is None:
+        raise _Unusable(f"and {entry!r} in it is no origin (scheme, host, port; no path, no '*')")
+    return origin
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an operator has to know of one setting; `default` as one would write it."""
+
+    variable: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    setting: Setting
+    read: Callable[[str], object]
+    example: str
+    hidden: bool = False
+
+
+def _from(
+    variable: str, default: str, read: Callable[[str], Value], meaning: str, *, example: str = ""
+) -> Value:
+    source = _Source(Setting(variable, default, meaning), read, example or default)
+    return _declared(source, read(default))
+
+
+def _from_hidden(
+    variable: str, read: Callable[[str], Value], meaning: str, example: str
+) -> Value | None:
+    """Declares a setting without a default, whose value is never shown."""
+    source = _Source(Setting(variable, "", meaning), read, example, hidden=True)
+    return _declared(source, None)
+
+
+def _declared(source: _Source, default: Value) -> Value:
+    return field(default=default, metadata={"source": source}, repr=not source.hidden)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that the environment decides. `development` is set by `segue dev` alone."""
+
+    development: bool = False
+
+    host: str = _from("HOST", "127.0.0.1", _text, "Address to listen on.")
+    port: int = _from("PORT", "8000", _whole(0, 65535), "Port to listen on; 0 takes any free one.")
+    log_level: str = _from(
+        "LOG_LEVEL", "info", _level, "Least level that is logged: debug, info, warning or error."
+    )
+    database_url: str | None = _from_hidden(
+        "DATABASE_URL",
+        _database,
+        "Postgres to use, instead of one that Segue runs by itself.",
+        "postgresql://user:password@localhost:5432/segue",
+    )
+    allow_unsafe_database: bool = _from(
+        "SEGUE_ALLOW_UNSAFE_DATABASE",
+        "off",
+        _switch,
+        "Takes a Postgres with fsync or synchronous_commit off: a power cut loses saved work.",
+    )
+    data: Path = _from(  # noqa: RUF009 - a Path is as immutable as the other defaults
+        "SEGUE_DATA", ".segue", _folder, "Folder of Segue's own Postgres and of its own secret."
+    )
+    secret: bytes | None = _from_hidden(
+        "SEGUE_SECRET",
+        _secret,
+        f"Key of the tokens (HS256), {MIN_SECRET_BYTES} bytes or more. `segue dev` makes its own.",
+        "$(openssl rand -hex 32)",
+    )
+    origins: frozenset[Origin] = _from(
+        "SEGUE_ORIGINS",
+        "",
+        _origins,
+        "Web pages that may connect beside the server's own, separated by commas.",
+        example="https://app.example.com,https://www.example.com",
+    )
+    limits: bool = _from(
+        "SEGUE_LIMITS", "on", _switch, "`off` lifts rates and counts; for benchmarks only."
+    )
+    max_frame_bytes: int = _from(
+        "SEGUE_MAX_FRAME", "16MiB", _size, "Largest frame a device may send."
+    )
+    max_update_bytes: int = _from(
+        "SEGUE_MAX_UPDATE", "1MiB", _size, "Largest single edit; first syncs are bounded by frame."
+    )
+    max_document_bytes: int = _from("SEGUE_MAX_DOCUMENT", "16MiB", _size, "Largest document.")
+    max_documents_per_socket: int = _from(
+        "SEGUE_MAX_DOCUMENTS_PER_SOCKET",
+        "100",
+        _whole(1, 100_000),
+        "Documents that one socket may have open.",
+    )
+    max_presence_bytes: int = _from(
+        "SEGUE_MAX_PRESENCE", "2KiB", _size, "Largest presence state of a device."
+    )
+    sign_in_s: float = _from(
+        "SEGUE_SIGN_IN_TIMEOUT", "5s", _duration, "How long a socket may be open without a token."
+    )
+    max_sign_in_bytes: int = _from(
+        "SEGUE_MAX_SIGN_IN", "64KiB", _size, "What a socket may send before its token is checked."
+    )
+    write_mark_bytes: int = _from(
+        "SEGUE_WRITE_MARK",
+        "256KiB",
+        _size,
+        "Unread bytes beyond which a device gets nothing, then all it misses at once.",
+    )
+    max_backlog_bytes: int = _from(
+        "SEGUE_MAX_BACKLOG", "64MiB", _size, "Edits held for Postgres before writers are sent away."
+    )
+    room_grace_s: float = _from(
+        "SEGUE_ROOM_GRACE", "30s", _duration, "How long a document without devices stays in memory."
+    )
+    snapshot_every_rows: int = _from(
+        "SEGUE_SNAPSHOT_EVERY",
+        "500",
+        _whole(1, 1_000_000),
+        "Rows of a document's log between two snapshots.",
+    )
+    workers: int = _from(
+        "SEGUE_WORKERS", "0", _whole(0, 256), "Processes that hold documents; 0: chosen by cores."
+    )
+    worker_cpu_s: float = _from(
+        "SEGUE_WORKER_CPU", "2s", _duration, "CPU time that one edit may take."
+    )
+    worker_load_cpu_s: float = _from(
+        "SEGUE_WORKER_LOAD_CPU", "20s", _duration, "CPU time to load or read a whole document."
+    )
+    worker_memory_bytes: int = _from(
+        "SEGUE_WORKER_MEMORY", "2GiB", _size, "Memory that one worker process may use."
+    )
+    keep_alive_s: float = _from(
+        "SEGUE_KEEP_ALIVE", "10s", _duration, "How often a silent server sends a sign of life."
+    )
+    token_lead_s: float = _from(
+        "SEGUE_TOKEN_LEAD", "30s", _duration, "How long before a token ends a new one is asked for."
+    )
+
+    def worker_count(self, cores: int) -> int:
+        """Gives the number of worker processes: at least two, so that a stuck one isn't all."""
+        return self.workers or max(2, min(cores - 1, 16))
+
+    def signing_secret(self) -> bytes:
+        """Gives the secret.
+
+        Raises:
+            ConfigurationError: none is set.
+        """
+        if self.secret is None:
+            raise ConfigurationError(
+                "SEGUE_SECRET is not set; tokens are signed with it. "
+                "Example: SEGUE_SECRET=$(openssl rand -hex 32)"
+            )
+        return self.secret
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Reads the settings; a variable that is empty counts as not set.
+
+    Raises:
+        ConfigurationError: a value can't be used; the text names it, unless it is a secret.
+    """
+    values: dict[str, Any] = {}
+    for name, source in _sources().items():
+        raw = environ.get(source.setting.variable, "").strip()
+        if raw:
+            values[name] = _read(source, raw)
+    return replace(Settings(), **values)
+
+
+def describe() -> tuple[Setting, ...]:
+    """Lists every setting, in the order of the table in README."""
+    return tuple(source.setting for source in _sources().values())
+
+
+def unknown(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Lists variables that look like settings of ours and are none: misspelt, or of another version."""
+    known = {setting.variable for setting in describe()}
+    return tuple(
+        sorted(name for name in environ if name.startswith("SEGUE_") and name not in known)
+    )
+
+
+def duration_s(text: str) -> float:
+    """Reads a time such as `30s`, `15m`, `1h` or `7d`; a bare number is seconds.
+
+    Raises:
+        ValueError: it is none; the text completes the sentence '... is'.
+    """
+    try:
+        return _duration(text)
+    except _Unusable as error:
+        raise ValueError(str(error)) from error
+
+
+def database_place(database_url: str) -> str:
+    """Gives the address of a database without its user and password, for people to read."""
+    parts = urlsplit(database_url)
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _sources() -> dict[str, _Source]:
+    return {
+        declared.name: declared.metadata["source"]
+        for declared in fields(Settings)
+        if "source" in declared.metadata
+    }
+
+
+def _read(source: _Source, raw: str) -> object:
+    try:
+        return source.read(raw)
+    except _Unusable as problem:
+        _refuse(source, raw, problem)
+
+
+def _refuse(source: _Source, raw: str, problem: _Unusable) -> NoReturn:
+    variable = source.setting.variable
+    shown = "" if source.hidden else f" {raw!r},"
+    raise ConfigurationError(
+        f"{variable} is{shown} {problem}. Example: {variable}={source.example}"
+    ) from problem

@@ -260,7 +260,13 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 
 @pytest.mark.parametrize(
     ("secret", "usable"),
-    [(SECRET, True), (SECRET[:-1], False), (b"", False), (PUBLIC_KEY, False)],
+    [
+        (SECRET, True),
+        (SECRET[:-1], False),
+        (b"", False),
+        (PUBLIC_KEY, False),
+        (PUBLIC_KEY[:-40], False),
+    ],
 )
 def test_a_secret_is_long_and_no_public_key(secret: bytes, *, usable: bool) -> None:
     assert is_usable_secret(secret) is usable
