@@ -1,0 +1,156 @@
+"""Keeps one shard's process alive: starts it, looks after it, says whose fault its end was."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from segue.workers.options import PoolOptions
+from segue.workers.process import WorkerProcess
+from segue.workers.shard import Shard
+from segue.workers.watch import Finding, Vitals, Watch
+
+_log = structlog.get_logger(__name__)
+
+_FAULTS: Final = frozenset(
+    (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGXCPU)
+)
+"""Signals that a process brings on itself; SIGXCPU is the worker's own ceiling."""
+
+_RETRY_S: Final[Sequence[float]] = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
+"""Waits before a start, by the number of starts that failed in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """Why a process ended, the request that ran (0: none to blame), and whether it was that one."""
+
+    reason: str
+    ticket: int
+    certain: bool
+
+
+class Keeper:
+    """Runs one worker process after the other for a shard.
+
+    A process that ends is replaced at once; one that never became ready, after a growing wait.
+    """
+
+    def __init__(self, name: str, options: PoolOptions, shard: Shard) -> None:
+        self.shard = shard
+        self.tried = asyncio.Event()
+        self._log = _log.bind(worker=name)
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._process: WorkerProcess | None = None
+        self._watch: Watch | None = None
+        self._failures = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id; None between two processes."""
+        return self._process.pid if self._process else None
+
+    @property
+    def ready(self) -> bool:
+        """Tells whether there is a process that has spoken."""
+        return self._watch is not None
+
+    async def run(self) -> None:
+        """Keeps a process running until cancelled, and leaves none behind."""
+        while True:
+            await asyncio.sleep(_RETRY_S[min(self._failures, len(_RETRY_S) - 1)])
+            # Taken back once it is ready.
+            self._failures += 1
+            try:
+                await self._live()
+            except OSError as error:
+                self._log.error("worker_not_started", errno=error.errno)
+            self.tried.set()
+
+    async def _live(self) -> None:
+        process = await WorkerProcess.start(self._options, self.shard.receive)
+        try:
+            self._process = process
+            self.shard.attach(process.pipe.send)
+            await self._await_sign(process)
+            status = await process.wait()
+            self._bury(process, status)
+        finally:
+            self._process = self._watch = None
+            await process.end()
+
+    async def _await_sign(self, process: WorkerProcess) -> None:
+        try:
+            async with asyncio.timeout(self._options.start_s):
+                await process.pipe.sign.wait()
+        except TimeoutError:
+            process.condemn(Finding.STALLED)
+        if process.pipe.spoke:
+            self._failures = 0
+            self._watch = Watch(self._options, self._loop.time())
+            self._log.info("worker_ready", pid=process.pid)
+            self.tried.set()
+
+    def look(self) -> None:
+        """Ends the process if it is over a limit or stands still."""
+        process, watch = self._process, self._watch
+        usage = process.usage() if process and watch else None
+        if process is None or watch is None or usage is None:
+            return
+        # Read after the CPU time: a request that begins in between can only look too young.
+        running = process.running()
+        ticket, since_cpu_ns = (running.ticket, running.started_cpu_ns) if running else (0, 0)
+        vitals = Vitals(
+            running=ticket,
+            since_cpu_s=since_cpu_ns / 1e9,
+            cpu_s=usage.cpu_s,
+            memory_bytes=usage.memory_bytes,
+            done=self.shard.done,
+            waiting=self.shard.waiting,
+        )
+        asked = self.shard.asked(ticket)
+        finding = watch.examine(self._loop.time(), vitals, asked.kind if asked else None)
+        if finding is not None:
+            process.condemn(finding, ticket)
+
+    def _bury(self, process: WorkerProcess, status: int) -> None:
+        running = process.running()
+        ticket = running.ticket if running else 0
+        cause = self._cause(process, status, ticket)
+        self._log.warning(
+            "worker_ended",
+            pid=process.pid,
+            status=status,
+            reason=cause.reason,
+            documents=self.shard.open_documents,
+        )
+        self.shard.detach(cause.reason, cause.ticket, certain=cause.certain)
+
+    def _cause(self, process: WorkerProcess, status: int, ticket: int) -> _Cause:
+        crowded = self._watch is not None and self._watch.was_crowded(ticket)
+        match process.condemned:
+            case None:
+                return _cause_of(-status, ticket, crowded=crowded)
+            case Finding.DEADLINE as finding if ticket != process.condemned_ticket:
+                # It ended in the very moment it was condemned; what ran then is innocent.
+                return _Cause(finding.value, 0, certain=False)
+            case Finding.DEADLINE as finding:
+                return _Cause(finding.value, ticket, certain=True)
+            case Finding.MEMORY as finding:
+                return _Cause(finding.value, ticket, certain=not crowded)
+            case Finding.STALLED | Finding.RECYCLED as finding:
+                return _Cause(finding.value, ticket, certain=False)
+
+
+def _cause_of(number: int, ticket: int, *, crowded: bool) -> _Cause:
+    """Reads the signal that ended a worker which the pool did not end."""
+    if number in _FAULTS:
+        return _Cause("its worker crashed", ticket, certain=True)
+    if number == signal.SIGABRT:
+        # Native code aborts where memory can't be had, too.
+        return _Cause("its worker aborted", ticket, certain=not crowded)
+    return _Cause("its worker was ended", ticket, certain=False)

@@ -1,0 +1,189 @@
+"""What the pool and a worker say to each other, and how it is framed.
+
+A frame is a 4-byte little-endian length and a MessagePack value: an array of requests towards the
+worker, `Answers` towards the pool. Requests of one process are numbered 1, 2, 3... by both sides,
+without being sent: that number is the *ticket*. An incarnation's number is never used twice by a
+pool, so it stands for the document, and a worker never learns a document's id.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+from segue.document.submission import LoggedUpdate, Submission
+from segue.document.verdict import Verdict
+from segue.workers.ports import State
+
+LENGTH_BYTES: Final = 4
+_ARRAY_32: Final = b"\xdd"
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What a worker is started with: its descriptors and its limits."""
+
+    pipe_fd: int
+    slot_fd: int
+    memory_bytes: int
+    request_cpu_s: float
+    gated: bool
+
+
+class Open(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """Start an incarnation; answered by `Opened`."""
+
+    incarnation: int
+    snapshot: bytes | None
+    updates: tuple[LoggedUpdate, ...]
+
+
+class Check(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """Judge and apply an update; answered by `Checked`."""
+
+    incarnation: int
+    submission: Submission
+
+
+class TakeState(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """Encode what a state vector lacks; answered by `Taken`."""
+
+    incarnation: int
+    request: int
+    since: bytes
+
+
+class TakeSnapshot(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """Encode a proven snapshot; answered by `Taken`, empty unless `allowed`."""
+
+    incarnation: int
+    request: int
+    allowed: bool
+
+
+class Close(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """Forget an incarnation; not answered."""
+
+    incarnation: int
+
+
+Request = Open | Check | TakeState | TakeSnapshot | Close
+
+
+class Kind(Enum):
+    """Requests by what they may cost and whom their failure tells of."""
+
+    OPEN = "open"
+    CHECK = "check"
+    STATE = "state"
+    SNAPSHOT = "snapshot"
+    CLOSE = "close"
+
+
+class Opened(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """The incarnation lives, with this state vector."""
+
+    incarnation: int
+    vector: dict[int, int]
+
+
+class Checked(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """The verdict on one update."""
+
+    incarnation: int
+    verdict: Verdict
+
+
+class Taken(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """A state or a snapshot."""
+
+    incarnation: int
+    state: State
+
+
+class Dropped(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """The incarnation is over: the request with this ticket broke it; later ones are ignored.
+
+    `told`: a verdict in front of this has told so. `certain`: it was this request and nothing else.
+    """
+
+    incarnation: int
+    ticket: int
+    reason: str
+    told: bool
+    certain: bool
+
+
+Answer = Opened | Checked | Taken | Dropped
+
+
+class Answers(msgspec.Struct, frozen=True, array_like=True):
+    """Answers in the order of requests; every request up to ticket `done` is dealt with.
+
+    The first one a process sends is empty: it is ready.
+    """
+
+    done: int
+    answers: tuple[Answer, ...] = ()
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_requests: Final = msgspec.msgpack.Decoder(tuple[Request, ...])
+_answers: Final = msgspec.msgpack.Decoder(Answers)
+
+
+def encode_request(request: Request) -> bytes:
+    """Gives a request as it stands in a frame."""
+    return _encoder.encode(request)
+
+
+def request_frame(encoded: list[bytes]) -> bytes:
+    """Gives one frame holding requests that are encoded already (so their size was known)."""
+    count = _ARRAY_32 + len(encoded).to_bytes(4, "big")
+    return _framed((count, *encoded))
+
+
+def answer_frame(answers: Answers) -> bytes:
+    """Gives one frame of answers."""
+    return _framed((_encoder.encode(answers),))
+
+
+def decode_requests(body: bytes) -> tuple[Request, ...]:
+    """Gives the requests of a frame's body."""
+    return _requests.decode(body)
+
+
+def _framed(parts: Iterable[bytes]) -> bytes:
+    body = b"".join(parts)
+    return len(body).to_bytes(LENGTH_BYTES, "little") + body
+
+
+def frame_length(header: bytes | bytearray) -> int:
+    """Gives the length of a body from the 4 bytes in front of it."""
+    return int.from_bytes(header, "little")
+
+
+class AnswerReader:
+    """Cuts a stream of bytes into frames of answers."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Answers]:
+        """Takes the next bytes and gives the frames they complete.
+
+        Raises:
+            msgspec.DecodeError: the bytes are no answers; the stream can't be read on.
+        """
+        self._buffer += data
+        complete = []
+        while (end := self._end()) <= len(self._buffer):
+            complete.append(_answers.decode(self._buffer[LENGTH_BYTES:end]))
+            del self._buffer[:end]
+        return complete
+
+    def _end(self) -> int:
+        """Gives where the first frame ends; beyond the buffer if even its length is not all there."""
+        if len(self._buffer) < LENGTH_BYTES:
+            return LENGTH_BYTES
+        return LENGTH_BYTES + frame_length(self._buffer[:LENGTH_BYTES])

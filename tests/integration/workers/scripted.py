@@ -1,0 +1,80 @@
+"""A worker whose documents do what the updates tell them to: the program of fault tests.
+
+An update `WHEN:WHAT` does WHAT as soon as it is there at WHEN (check, open, state, snapshot); any other
+update is simply kept. Everything around the document is the real worker.
+"""
+
+import os
+import signal
+import sys
+import time
+
+import msgspec
+
+from segue.document.replica import Broken
+from segue.document.submission import LoggedUpdate, Submission
+from segue.document.verdict import Accepted, Refused, Verdict
+from segue.workers.main import run
+from segue.workers.protocol import Terms
+
+
+class Panic(BaseException):
+    pass
+
+
+class ScriptedDocument:
+    def __init__(self, snapshot: bytes | None, updates: tuple[LoggedUpdate, ...]) -> None:
+        self._kept = snapshot.split(b",") if snapshot else []
+        self._kept += [update.data for update in updates]
+        self._act("open")
+
+    @property
+    def vector(self) -> dict[int, int]:
+        return {1: len(self._kept)}
+
+    def check(self, submission: Submission) -> Verdict:
+        data = submission.update.data
+        if data == b"refuse":
+            return Refused(submission.number, "scripted")
+        if data == b"break":
+            raise Broken(Refused(submission.number, "scripted"), "scripted")
+        clock = len(self._kept)
+        self._kept.append(data)
+        self._act("check")
+        return Accepted(submission.number, ((1, clock, clock + 1),))
+
+    def state(self, since: bytes) -> bytes:
+        self._act("state")
+        return b",".join(self._kept)
+
+    def snapshot(self) -> bytes:
+        self._act("snapshot")
+        return b",".join(self._kept)
+
+    def _act(self, when: str) -> None:
+        for data in self._kept:
+            if data.startswith(f"{when}:".encode()):
+                _do(data.decode().split(":")[1])
+
+
+def _do(what: str) -> None:
+    match what:
+        case "hang":
+            while True:
+                pass
+        case "doze":
+            time.sleep(1000)
+        case "abort":
+            os.abort()
+        case "eat":
+            bytearray(2**40)
+        case "panic":
+            raise Panic
+        case "raise":
+            raise ValueError
+        case _:
+            os.kill(os.getpid(), signal.Signals[what])
+
+
+if __name__ == "__main__":
+    run(msgspec.json.decode(sys.argv[1], type=Terms), ScriptedDocument)
