@@ -2,6 +2,10 @@
 
 import pytest
 
+from databases import database, database_dsn, empty_dsn, server_dsn
+
+__all__ = ["database", "database_dsn", "empty_dsn", "server_dsn"]
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:

@@ -1,0 +1,82 @@
+"""What the `payload` columns hold: a format byte, then the content.
+
+Format 0, plain. In `updates`: a msgpack array of runs, each [user, device, [data, ...]]; a run is
+what one device sent in a row, so that its names are stored once. In `snapshots`: the bytes as the
+document gave them. Format 1 will be the sealed one.
+
+Decoding is total: any bytes give a value or `CorruptPayload`.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+import msgspec
+
+from segue.document.submission import LoggedUpdate
+from segue.errors import Quarantined
+from segue.ids import DeviceId, UserId
+
+_PLAIN: Final = b"\x00"
+
+
+class CorruptPayload(Quarantined):
+    """A stored payload is not what was written."""
+
+
+class _Run(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    user: UserId
+    device: DeviceId
+    data: list[bytes]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[_Run])
+
+
+def encode_updates(updates: Sequence[LoggedUpdate]) -> bytes:
+    """Gives the payload of one row: these updates, in this order."""
+    runs = [
+        _Run(user, device, [update.data for update in sent])
+        for (user, device), sent in groupby(
+            updates, key=lambda update: (update.user, update.device)
+        )
+    ]
+    return _PLAIN + _encoder.encode(runs)
+
+
+def decode_updates(payload: bytes) -> tuple[LoggedUpdate, ...]:
+    """Gives the updates of a row.
+
+    Raises:
+        CorruptPayload: these bytes were not made by `encode_updates`.
+    """
+    try:
+        runs = _decoder.decode(_content(payload))
+    except msgspec.DecodeError as error:
+        raise CorruptPayload(f"a row of the log can't be read: {error}") from error
+    return tuple(LoggedUpdate(run.user, run.device, data) for run in runs for data in run.data)
+
+
+def encode_snapshot(snapshot: bytes) -> bytes:
+    """Gives the payload of a snapshot."""
+    return _PLAIN + snapshot
+
+
+def decode_snapshot(payload: bytes) -> bytes:
+    """Gives the snapshot.
+
+    Raises:
+        CorruptPayload: these bytes were not made by `encode_snapshot`.
+    """
+    return bytes(_content(payload))
+
+
+def _content(payload: bytes) -> memoryview:
+    if payload[:1] != _PLAIN:
+        found = payload[:1].hex() or "nothing"
+        raise CorruptPayload(
+            f"a stored payload has the format {found}, which this version of Segue doesn't know: "
+            "it was written by a newer version, or is damaged"
+        )
+    return memoryview(payload)[1:]

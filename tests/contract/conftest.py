@@ -1,0 +1,21 @@
+"""The implementations that the contracts of the storage ports run on."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from databases import open_commits
+from segue.storage.database import Database
+from segue.storage.register import PostgresRegister
+from segue.storage.update_log import PostgresUpdateLog
+
+
+@pytest.fixture
+async def update_log(database: Database) -> AsyncIterator[PostgresUpdateLog]:
+    async with open_commits(database) as commits:
+        yield PostgresUpdateLog(database, commits)
+
+
+@pytest.fixture
+def register(database: Database) -> PostgresRegister:
+    return PostgresRegister(database)

@@ -1,0 +1,72 @@
+"""A room's side of the group commit, small enough to see through: what it wrote, what it was told."""
+
+import asyncio
+from typing import Protocol
+
+from segue.document.submission import LoggedUpdate
+from segue.ids import DeviceId, DocumentId, UserId
+from segue.storage.ports import Base, Batch, BatchSource
+
+CONFLICT = "conflict"
+
+
+class Writer(Protocol):
+    def enqueue(self, source: BatchSource) -> None: ...
+
+
+def update(data: bytes, user: str = "alice", device: str = "phone") -> LoggedUpdate:
+    return LoggedUpdate(UserId(user), DeviceId(device), data)
+
+
+class Source:
+    """Writes updates to one document; `outcomes` are positions, or CONFLICT."""
+
+    def __init__(self, writer: Writer, document: str, last: int = 0, generation: int = 1) -> None:
+        self.document = DocumentId(document)
+        self.last = last
+        self.generation = generation
+        self.outcomes: list[int | str] = []
+        self.committed: list[LoggedUpdate] = []
+        self._writer = writer
+        self._waiting: list[LoggedUpdate] = []
+        self._taken: tuple[LoggedUpdate, ...] | None = None
+        self._settled = asyncio.Event()
+
+    def write(self, *data: bytes) -> None:
+        self._settled.clear()
+        self._waiting.extend(update(each) for each in data)
+        self._writer.enqueue(self)
+
+    async def settled(self) -> int | str:
+        """Waits until nothing is on its way; gives the last outcome."""
+        await self._settled.wait()
+        return self.outcomes[-1]
+
+    def reload(self, base: Base) -> None:
+        """Goes on from what the log holds, as a room does after a conflict."""
+        self.last, self.generation = base.position, base.generation
+
+    def take_batch(self) -> Batch | None:
+        assert self._taken is None, "asked again before an outcome"
+        if not self._waiting:
+            return None
+        self._taken = tuple(self._waiting)
+        self._waiting.clear()
+        return Batch(self.document, self.generation, self.last, self._taken)
+
+    def on_committed(self, position: int) -> None:
+        assert self._taken is not None, "told an outcome twice"
+        assert position == self.last + 1
+        self.last = position
+        self.committed.extend(self._taken)
+        self._end(position)
+
+    def on_conflict(self) -> None:
+        assert self._taken is not None, "told an outcome twice"
+        self._end(CONFLICT)
+
+    def _end(self, outcome: int | str) -> None:
+        self._taken = None
+        self.outcomes.append(outcome)
+        if not self._waiting:
+            self._settled.set()
