@@ -36,7 +36,9 @@ class DeviceHost:
     @asynccontextmanager
     async def started(cls) -> AsyncIterator[Self]:
         """Starts the process; ends it, and with it every device, on the way out."""
-        assert (STOCK / "node_modules" / "yjs").is_dir(), "run `make test` once: npm packages missing"
+        assert (STOCK / "node_modules" / "yjs").is_dir(), (
+            "run `make test` once: npm packages missing"
+        )
         process = await asyncio.create_subprocess_exec(
             "node",
             "device.mjs",
@@ -125,6 +127,10 @@ class DeviceHost:
     async def each(self, do: str, devices: "Sequence[Device]") -> None:
         """Does `cut`, `offline`, `online` or `mark` on all of them at once."""
         await self.call(do, ids=[device.id for device in devices])
+
+    async def close_all(self) -> None:
+        """Ends every device; the process stays."""
+        await self.call("close_all")
 
     async def fold(self, updates: Sequence[bytes], devices: "Sequence[Device]" = ()) -> Any:
         """Rebuilds a document from updates with Yjs; `missing`: what devices had acknowledged."""

@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline'
 import { COMMANDS } from './src/commands.mjs'
 
+console.log = console.error // the libraries' chatter; stdout is for answers
 process.setMaxListeners(0) // every y-websocket provider adds an exit handler
 
 async function answer(line) {

@@ -27,11 +27,24 @@ export const COMMANDS = {
     return Promise.all(list.map(COMMANDS.open))
   },
   close: ({ id }) => (find(id).destroy(), void devices.delete(id)),
+  /** Ends a device once all it made is safe, and begins it anew, as a page that is loaded again. */
+  async reopen({ id }) {
+    const old = find(id)
+    old.network.restore()
+    await when([old], () => old.client.synced() && old.ledger.settled && old.client.unsynced() === 0, 40, () => `${id} to be saved`)
+    old.destroy()
+    devices.delete(id)
+    return COMMANDS.open(old.options)
+  },
+  close_all: () => [...devices.keys()].forEach((id) => COMMANDS.close({ id })),
 
   edit: ({ id, root, patches }) => patchText(find(id).doc, root, patches),
   put: ({ id, root, path, value }) => putValue(find(id).doc, root, path, value),
   drop: ({ id, root, path }) => dropValue(find(id).doc, root, path),
   apply: ({ id, update }) => Y.applyUpdate(find(id).doc, bytes(update), 'test'),
+
+  /** Goes on under a client id that belongs to somebody else. */
+  impersonate: ({ id, client }) => void (find(id).doc.clientID = client),
 
   async type({ id, ...how }) {
     const device = find(id)
@@ -48,6 +61,7 @@ export const COMMANDS = {
   summary: ({ id }) => find(id).summary(),
   text: ({ id, root }) => find(id).doc.getText(root).toString(),
   others: ({ id }) => find(id).others(),
+  watch_marks: ({ id, root }) => find(id).watchMarks(root),
   state: ({ id }) => Buffer.from(Y.encodeStateAsUpdate(find(id).doc)).toString('base64'),
 
   present: ({ id, state }) => find(id).client.awareness.setLocalState(state),

@@ -16,20 +16,23 @@ export class Device {
     return device
   }
 
-  constructor({ id, dialect, token = null, tokens = [token], client_id: clientId }) {
+  constructor(options) {
+    const { id, dialect, token = null, tokens = [token], headers } = options
     this.id = id
+    this.options = options
     this.doc = new Y.Doc()
-    if (clientId !== undefined) this.doc.clientID = clientId
     this.listeners = new Set()
     this.tokens = new Tokens(tokens)
     this.stop = null
     this.stateless = []
+    this.firstSync = null // what was there at the moment the client first said "synced"
+    this.marksFell = 0
     this.typing = null
     this.ledger = new Ledger(this.doc)
     this.network = new Network(DIALECTS[dialect].read, (frame) => {
       this.client?.onFrame(frame)
       this.changed()
-    })
+    }, headers)
     this.doc.on('update', (bytes, origin) => {
       if (origin !== this.client?.provider) this.ledger.made(bytes)
       this.changed()
@@ -38,6 +41,7 @@ export class Device {
 
   /** Wakes whoever waits for something of this device. */
   changed() {
+    if (this.firstSync === null && this.client?.synced()) this.firstSync = rootsOf(this.doc)
     for (const look of this.listeners) look()
   }
 
@@ -60,6 +64,7 @@ export class Device {
   describe() {
     return {
       roots: rootsOf(this.doc),
+      first_sync: this.firstSync,
       ...this.hashes(),
       vector: Object.fromEntries(Y.decodeStateVector(Y.encodeStateVector(this.doc))),
       client: this.doc.clientID,
@@ -81,8 +86,24 @@ export class Device {
       closes: this.network.closes.slice(-5),
       received: this.network.received,
       stateless: this.stateless,
+      marks_fell: this.marksFell,
       pending: this.doc.store.pendingStructs !== null || this.doc.store.pendingDs !== null,
     }
+  }
+
+  /** Counts from now on how often the highest value of a session in a map of read markers falls. */
+  watchMarks(root) {
+    const highest = new Map()
+    const marks = this.doc.getMap(root)
+    marks.observe(() => {
+      const now = new Map()
+      for (const [key, value] of marks) {
+        const session = key.split('/')[0]
+        now.set(session, Math.max(now.get(session) ?? 0, value))
+      }
+      for (const [session, before] of highest) if ((now.get(session) ?? 0) < before) this.marksFell += 1
+      for (const [session, value] of now) highest.set(session, value)
+    })
   }
 
   /** Sends about this share of all frames twice from now on. */

@@ -4,8 +4,9 @@ import WebSocket from 'ws'
 
 /** One device's network. `onFrame({kind, body?})` sees each inbound frame before the client does. */
 export class Network {
-  constructor(read, onFrame) {
+  constructor(read, onFrame, headers = {}) {
     this.read = read
+    this.headers = headers
     this.onFrame = onFrame
     this.offline = false
     this.repeat = () => false
@@ -63,7 +64,7 @@ export class Network {
 function socketClassOf(network) {
   return class extends WebSocket {
     constructor(url, protocols) {
-      super(url, protocols, network.offline ? { createConnection: unreachable } : {})
+      super(url, protocols, { headers: network.headers, ...(network.offline ? { createConnection: unreachable } : {}) })
       network.live = this
       this.on('open', () => (network.opened += 1))
       this.on('message', (data) => network.live === this && network.note(data))

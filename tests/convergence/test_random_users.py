@@ -1,0 +1,110 @@
+"""Random people with random luck, from seeds: in the end all see the same, and nothing is missing.
+
+A seed that fails is kept below as a test with a name that says what it found.
+"""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import anyio
+import pytest
+
+from devices import Device, DeviceHost
+from servers import PostgresServer, SegueServer
+from settled import assert_settled
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+
+STEPS = 16
+DIALECTS = ("y-websocket", "hocuspocus", "hocuspocus", "y-websocket", "hocuspocus", "y-websocket")
+
+
+@pytest.fixture(scope="module")
+async def server(
+    postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[SegueServer]:
+    """A server that writes snapshots all the time, so that they fall into the middle of everything."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    address = await postgres.new_database()
+    async with SegueServer.started(
+        folder, database_url=address, SEGUE_SNAPSHOT_EVERY="7", SEGUE_ROOM_GRACE="50ms"
+    ) as started:
+        yield started
+
+
+class World:
+    """The devices of one seed, and what may happen to them."""
+
+    def __init__(self, seed: int, server: SegueServer, devices: list[Device]) -> None:
+        self.fate = random.Random(seed)
+        self.server = server
+        self.devices = devices
+        self.host = devices[0].host
+
+    async def step(self) -> None:
+        """Lets people type, and now and then something else happen, all at once."""
+        events: tuple[Callable[[], Awaitable[None]], ...] = (
+            self.cut,
+            self.take_offline,
+            self.bring_online,
+            self.repeat_frames,
+            self.kill_a_worker,
+            self.someone_new,
+            self.restart_server,
+        )
+        weights = (4, 3, 3, 2, 3, 1, 1)
+        async with anyio.create_task_group() as tasks:
+            for device in self.some(4):
+                tasks.start_soon(self.type_a_while, device)
+            (event,) = self.fate.choices(events, weights)
+            tasks.start_soon(event)
+
+    def some(self, most: int) -> list[Device]:
+        return self.fate.sample(self.devices, self.fate.randint(1, most))
+
+    async def type_a_while(self, device: Device) -> None:
+        count, seed = self.fate.randint(3, 60), self.fate.randrange(2**32)
+        await device.call("type", root="text", seed=seed, count=count, window=10**6)
+
+    async def cut(self) -> None:
+        await self.host.each("cut", self.some(3))
+
+    async def take_offline(self) -> None:
+        await self.host.each("offline", self.some(2))
+
+    async def bring_online(self) -> None:
+        await self.host.each("online", self.devices)
+
+    async def repeat_frames(self) -> None:
+        for device in self.some(2):
+            await device.call("repeat", share=0.3, seed=self.fate.randrange(2**32))
+
+    async def kill_a_worker(self) -> None:
+        if workers := self.server.workers():
+            self.fate.choice(workers).kill()
+
+    async def someone_new(self) -> None:
+        first = self.devices[0]
+        again = await self.host.call("reopen", id=first.id)
+        self.devices[0] = Device(self.host, first.id, first.dialect, again["client"])
+
+    async def restart_server(self) -> None:
+        await self.server.restart()
+
+
+async def play(host: DeviceHost, server: SegueServer, session: str, seed: int) -> None:
+    devices = await host.open_all(DIALECTS, server.url, session, server.token("alice"))
+    world = World(seed, server, devices)
+    for _ in range(STEPS):
+        await world.step()
+    await world.bring_online()
+    await assert_settled(host, server.dsn, session, world.devices, timeout_s=40)
+    for device in world.devices:
+        assert (await device.summary())["stop"] is None
+        (await device.text()).encode()  # no half of a surrogate pair
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_all_converge(host: DeviceHost, server: SegueServer, session: str, seed: int) -> None:
+    await play(host, server, session, seed)

@@ -1,0 +1,46 @@
+"""Waiting for what another process does and can't tell us: asked again and again, with a deadline."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import anyio
+import asyncpg
+
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+EVERY_S = 0.01
+
+
+async def until_a_statement_waits(dsn: str, timeout_s: float = 10) -> None:
+    """Returns once a statement in this database waits for a lock."""
+    connection = await asyncpg.connect(dsn)
+
+    async def look() -> bool:
+        waiting: int = await connection.fetchval(WAITING)
+        return waiting > 0
+
+    try:
+        await _until(look, "a statement waits for a lock", timeout_s)
+    finally:
+        await connection.close()
+
+
+async def until_logged(log: Path, text: str, after: int, timeout_s: float = 30) -> None:
+    """Returns once a log file holds `text` behind byte `after`."""
+
+    async def look() -> bool:
+        return text.encode() in (await anyio.Path(log).read_bytes())[after:]
+
+    await _until(look, f"{text!r} is logged", timeout_s)
+
+
+async def _until(look: Callable[[], Awaitable[bool]], wanted: str, timeout_s: float) -> None:
+    for _ in range(int(timeout_s / EVERY_S)):
+        if await look():
+            return
+        await anyio.sleep(EVERY_S)
+    raise AssertionError(f"not within {timeout_s} s: {wanted}")
