@@ -1,0 +1,70 @@
+"""The CRDT behind the gate: pycrdt, its exceptions made one.
+
+pycrdt's PanicException is a BaseException, and an exception does not roll its transaction back: after
+`Failed` the document is in no known state and has to be thrown away.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pycrdt import Doc, Map, TransactionEvent
+
+T = TypeVar("T")
+
+
+class Failed(Exception):
+    """pycrdt raised; its document is unusable now."""
+
+
+class Crdt:
+    """A Yjs document. It is given proven updates only, in causal order, and never edits by itself."""
+
+    def __init__(self) -> None:
+        """Makes an empty document."""
+        self._doc: Doc[Map[object]] = Doc()
+
+    def apply(self, update: bytes) -> None:
+        """Merges an update.
+
+        Raises:
+            Failed: the document has to be thrown away.
+        """
+        _guarded(lambda: self._doc.apply_update(update))
+
+    def apply_deletes(self, update: bytes) -> bool:
+        """Merges an update that only deletes; tells whether anything was there to delete.
+
+        pycrdt's event is right about that, though not about the bytes of every update.
+
+        Raises:
+            Failed: the document has to be thrown away.
+        """
+        return _guarded(lambda: self._apply_watched(update))
+
+    def state(self, vector: bytes) -> bytes:
+        """Encodes what a document with this state vector (checked by us) lacks.
+
+        Raises:
+            Failed: the document has to be thrown away.
+        """
+        return _guarded(lambda: self._doc.get_update(vector))
+
+    def _apply_watched(self, update: bytes) -> bool:
+        events: list[None] = []
+
+        def on_change(_event: TransactionEvent) -> None:
+            events.append(None)
+
+        subscription = self._doc.observe(on_change)
+        self._doc.apply_update(update)
+        self._doc.unobserve(subscription)
+        return bool(events)
+
+
+def _guarded(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a Rust panic is no Exception
+        raise Failed(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,277 @@
+"""The gate in front of the CRDT: what an update may enter, proven from what the document holds.
+
+pycrdt loops, panics or keeps hidden garbage on updates that are well-formed but out of place, and
+diverges on good ones out of causal order. So nothing reaches it that isn't proven here: clocks go on
+where the document's vector ends, every id named is known, inside an update no two structs wait for
+each other, client ids belong to one user, everything is put where it can be (`places`), a message is
+touched by its author only (`grants`), and nothing cuts a character of two UTF-16 units in half: Yjs
+turns both halves into U+FFFD, pycrdt keeps the whole and writes a state with shifted clocks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from segue.auth.grants import Role
+from segue.document.content import DELETED, GC, Refusal
+from segue.document.grants import Identity, Memory, Review, identity_of
+from segue.document.places import Part, Place, Places
+from segue.document.ranges import DeleteSet, Ranges
+from segue.document.update import Id, ParsedUpdate, Section, Struct
+from segue.ids import UserId
+
+MAX_CHAIN = 5_000
+"""Clients in one update that wait for each other in a row; the CRDT searches the row each time."""
+
+
+class MissingPast(Exception):
+    """The update builds on what the document lacks. Becomes the verdict Gap."""
+
+
+class Admission(Enum):
+    """What an update brings."""
+
+    NEWS = "news"
+    NO_NEWS = "no news"
+    DELETES = "deletes"
+    """Only deletes, of which some may be news: the CRDT knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Whose update it is. `role` None is the log: what is in it was checked when it came."""
+
+    user: UserId | None
+    role: Role | None = None
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What an update changes while it is being checked; taken back if it is refused."""
+
+    parsed: ParsedUpdate
+    queues: dict[int, Section]
+    next: dict[int, int] = field(default_factory=dict)
+    vector: dict[int, int | None] = field(default_factory=dict)
+    cuts: list[Id] = field(default_factory=list)
+    gone: list[tuple[int, int, int]] = field(default_factory=list)
+
+
+class Gate:
+    """What is known of one document's past. Every update that the CRDT is given passes `admit` first.
+
+    A refusal leaves it as it was. Invariant: it describes exactly the updates that were admitted,
+    except that `deleted` may lack what their integration deleted on the way.
+    """
+
+    def __init__(self, deleted_now: Callable[[], dict[int, Ranges]]) -> None:
+        """`deleted_now` computes the CRDT's own delete set; slow, asked only where it decides."""
+        self.vector: dict[int, int] = {}
+        self.owners: dict[int, UserId] = {}
+        self._authors: dict[str, Identity] = {}
+        self._memory = Memory(self._authors)
+        self._places = Places()
+        self._deleted = DeleteSet()
+        self._cuts: set[Id] = set()
+        self._deleted_now = deleted_now
+
+    def admit(self, parsed: ParsedUpdate, writer: Writer) -> Admission:
+        """Proves that an update may be applied now, and counts it as applied.
+
+        Raises:
+            Refusal: it may never enter.
+            MissingPast: it builds on what the document lacks.
+        """
+        queues = {s.client: s for s in parsed.sections if self._is_fresh(s)}
+        self._check_deletes_known(parsed.deletes, queues)
+        deletes = self._deleted.missing(parsed.deletes)
+        if not queues and not deletes:
+            return Admission.NO_NEWS
+        if writer.role is Role.VIEWER:
+            return self._admit_viewer(queues, deletes)
+        self._check_owners(queues, writer)
+        draft = _Draft(parsed, queues)
+        try:
+            self._check(draft, writer, deletes)
+        except BaseException:
+            self._undo(draft)
+            raise
+        self._keep(draft, writer)
+        return Admission.NEWS if queues else Admission.DELETES
+
+    def cut_safely(self, client: int, clock: int) -> int:
+        """Gives `clock`, or the one before where a cut there would halve a character."""
+        return clock - 1 if (client, clock) in self._cuts else clock
+
+    def _is_fresh(self, section: Section) -> bool:
+        known = self.vector.get(section.client, 0)
+        if section.start > known:
+            raise MissingPast
+        if section.holes:
+            reached = known
+            for struct in section.structs:
+                if struct.clock > reached:
+                    raise MissingPast
+                reached = max(reached, struct.clock + struct.length)
+        return section.end > known
+
+    def _check_deletes_known(self, deletes: dict[int, Ranges], queues: dict[int, Section]) -> None:
+        for client, ranges in deletes.items():
+            if not ranges:
+                continue
+            end = ranges[-1][1]
+            if end > self.vector.get(client, 0) and (
+                client not in queues or end > queues[client].end
+            ):
+                raise MissingPast
+
+    def _admit_viewer(self, queues: dict[int, Section], deletes: dict[int, Ranges]) -> Admission:
+        if not queues:
+            self._refresh()
+            deletes = self._deleted.missing(deletes)
+        if queues or deletes:
+            raise Refusal("a viewer may read only")
+        return Admission.NO_NEWS
+
+    def _refresh(self) -> None:
+        self._deleted.add_all(self._deleted_now())
+
+    def _check_owners(self, queues: dict[int, Section], writer: Writer) -> None:
+        for client in queues:
+            if self.owners.get(client, writer.user) != writer.user and writer.role is not None:
+                raise Refusal("it writes under a client id of another user")
+
+    def _check(self, draft: _Draft, writer: Writer, deletes: dict[int, Ranges]) -> None:
+        review = None
+        if writer.role is not None and writer.user is not None:
+            review = Review(self._authors, identity_of(writer.role, writer.user))
+        for client, section in draft.queues.items():
+            self._integrate(draft, client, section.end, review)
+        for client, ranges in draft.parsed.deletes.items():
+            for start, end in ranges:
+                if (client, start) in self._cuts or (client, end) in self._cuts:
+                    raise Refusal("it cuts a character in half")
+        if review is not None:
+            self._review_deletes(review, deletes)
+            review.settle(draft.parsed.deletes)
+
+    def _integrate(self, draft: _Draft, client: int, until: int, review: Review | None) -> None:
+        """Goes through a client's structs up to a clock, and first through what they wait for.
+
+        The order is that of Yjs's own integration, so what can't be ordered here could not be there.
+        """
+        waiting = {client: until}
+        while waiting:
+            client, until = next(reversed(waiting.items()))
+            needed = self._advance(draft, client, until, review)
+            if needed is None:
+                del waiting[client]
+                continue
+            section = draft.queues.get(needed[0])
+            if section is None or needed[1] >= section.end:
+                raise MissingPast
+            if needed[0] in waiting or len(waiting) == MAX_CHAIN:
+                raise Refusal("parts of it wait for each other")
+            waiting[needed[0]] = needed[1] + 1
+
+    def _advance(self, draft: _Draft, client: int, until: int, review: Review | None) -> Id | None:
+        """Puts a client's next structs until a clock is reached; gives the id that one waits for."""
+        structs = draft.queues[client].structs
+        index = draft.next.get(client, 0)
+        known = self.vector.get(client, 0)
+        while known < until:
+            struct = structs[index]
+            end = struct.clock + struct.length
+            if end > known:
+                needed = self._missing(struct)
+                if needed is not None:
+                    draft.next[client] = index
+                    return needed
+                self._put(draft, client, struct, known, review)
+                known = end
+            index += 1
+        draft.next[client] = index
+        return None
+
+    def _missing(self, struct: Struct) -> Id | None:
+        vector = self.vector
+        item = struct.origin
+        if item is not None and item[1] >= vector.get(item[0], 0):
+            return item
+        item = struct.right
+        if item is not None and item[1] >= vector.get(item[0], 0):
+            return item
+        parent = struct.parent
+        if isinstance(parent, tuple) and parent[1] >= vector.get(parent[0], 0):
+            return parent
+        return None
+
+    def _put(
+        self, draft: _Draft, client: int, struct: Struct, known: int, review: Review | None
+    ) -> None:
+        self._check_cuts(struct, known)
+        clock = max(struct.clock, known)
+        place, other = self._places.put(client, struct, clock)
+        for spot in (place, other):
+            if spot is None or spot.part is Part.NONE:
+                continue
+            if review is None:
+                self._memory.insert(struct, spot, draft.parsed.data)
+            else:
+                review.insert((client, struct.clock), struct, spot, draft.parsed.data)
+        if struct.cuts:
+            fresh = [(client, c) for c in (struct.clock + o for o in struct.cuts) if c > clock]
+            draft.cuts += fresh
+            self._cuts.update(fresh)
+        end = struct.clock + struct.length
+        if struct.ref in (GC, DELETED):
+            draft.gone.append((client, clock, end))
+        draft.vector.setdefault(client, self.vector.get(client))
+        self.vector[client] = end
+
+    def _check_cuts(self, struct: Struct, known: int) -> None:
+        cuts = self._cuts
+        origin, right = struct.origin, struct.right
+        if (
+            (cuts and origin is not None and (origin[0], origin[1] + 1) in cuts)
+            or (cuts and right is not None and right in cuts)
+            or (struct.cuts and known - struct.clock in struct.cuts)
+        ):
+            raise Refusal("it cuts a character in half")
+
+    def _review_deletes(self, review: Review, deletes: dict[int, Ranges]) -> None:
+        if not self._authors and not review.entries:
+            return
+        touched = self._messages_in(deletes)
+        if any(self._authors.get(place.message or "") != review.identity for place in touched):
+            self._refresh()
+            touched = self._messages_in(self._deleted.missing(deletes))
+        for place in touched:
+            review.delete(place)
+
+    def _messages_in(self, deletes: dict[int, Ranges]) -> list[Place]:
+        return [
+            place
+            for client, ranges in deletes.items()
+            for start, end in ranges
+            for _, place in self._places.within(client, start, end)
+            if place.part is not Part.NONE
+        ]
+
+    def _keep(self, draft: _Draft, writer: Writer) -> None:
+        self._places.keep()
+        for client, start, end in draft.gone:
+            self._deleted.add(client, start, end)
+        self._deleted.add_all(draft.parsed.deletes)
+        if writer.user is not None:
+            for client in draft.queues:
+                self.owners.setdefault(client, writer.user)
+
+    def _undo(self, draft: _Draft) -> None:
+        self._places.undo()
+        self._cuts.difference_update(draft.cuts)
+        for client, before in draft.vector.items():
+            if before is None:
+                del self.vector[client]
+            else:
+                self.vector[client] = before

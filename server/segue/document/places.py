@@ -1,0 +1,283 @@
+"""Where everything of a document lives: for each id, the shared type that it is in.
+
+Yjs writes the parent of an item only where no neighbour tells it, so whoever wants to know what an
+update does has to remember where each earlier item went. With this the gate proves, before the CRDT
+sees a byte, what it could only find out afterwards, by rebuilding the document: that a parent is a
+container, that no text lies in a list (pycrdt then reads for ever), that nothing is nested so deeply
+that deleting it overflows the stack, and whose message an update writes into.
+Rejected: asking the CRDT's deep events after the fact. They cost more than all of this, run inside
+the CRDT, and each refusal then reloads the document for everybody.
+
+A place is one value for everything that need not be told apart (all fields of one message, say), so
+a client's items fold into few runs: 12 bytes a run, none for a text typed in one go.
+"""
+
+from array import array
+from bisect import bisect_right
+from enum import IntEnum
+from typing import Final
+
+import msgspec
+
+from segue.document.content import (
+    ANY,
+    ARRAY_TYPE,
+    DELETED,
+    ELEMENT_TYPE,
+    FORMAT,
+    FRAGMENT_TYPE,
+    GC,
+    MAP_TYPE,
+    NO_TYPE,
+    STRING,
+    TEXT_TYPE,
+    TYPE,
+    XML_TEXT_TYPE,
+    Refusal,
+)
+from segue.document.update import Id, Struct
+
+MESSAGES: Final = "messages"
+"""The root with the conversation: id -> Y.Map."""
+
+MAX_NESTING: Final = 100
+"""Shared types inside each other; deleting recurses over them."""
+
+_BINARY: Final = 3
+_EMBED: Final = 5
+
+
+class Part(IntEnum):
+    """What of a message is written."""
+
+    NONE = 0
+    ENTRY = 1
+    AUTHOR = 2
+    AUTHOR_KIND = 3
+    AUTHOR_ID = 4
+    INSIDE = 5
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an item is: in what kind of type, under a key or in the sequence, how deep.
+
+    `root` is set in the sequence of a root, whose kind shows in what it holds. `host` is the message's
+    own type where it matters which of several under one id it is. A `tomb` is deleted content.
+    """
+
+    keyed: bool
+    kind: int
+    depth: int
+    root: str | None = None
+    message: str | None = None
+    part: Part = Part.NONE
+    host: Id | None = None
+    tomb: bool = False
+
+
+GONE: Final = Place(keyed=False, kind=NO_TYPE, depth=0, tomb=True)
+"""Of garbage: its parent is deleted and forgotten. What is put there becomes garbage as well."""
+
+_KEYED_CONTENT: Final = frozenset((ANY, _BINARY, TYPE, DELETED))
+_TEXT_CONTENT: Final = frozenset((STRING, _EMBED, FORMAT, TYPE, DELETED))
+_LIST_CONTENT: Final = frozenset((ANY, _BINARY, TYPE, DELETED))
+_NODE_CONTENT: Final = frozenset((TYPE, DELETED))
+_NO_SEQUENCE: Final = frozenset((DELETED,))
+_SEQUENCE_CONTENT: Final = {
+    ARRAY_TYPE: _LIST_CONTENT,
+    MAP_TYPE: _NO_SEQUENCE,
+    TEXT_TYPE: _TEXT_CONTENT,
+    XML_TEXT_TYPE: _TEXT_CONTENT,
+    ELEMENT_TYPE: _NODE_CONTENT,
+    FRAGMENT_TYPE: _NODE_CONTENT,
+}
+_AUTHOR_PARTS: Final = {"kind": Part.AUTHOR_KIND, "id": Part.AUTHOR_ID}
+_ROOT_KIND: Final = {
+    STRING: TEXT_TYPE,
+    _EMBED: TEXT_TYPE,
+    FORMAT: TEXT_TYPE,
+    ANY: ARRAY_TYPE,
+    _BINARY: ARRAY_TYPE,
+}
+
+
+class Runs:
+    """The places of one client's clocks, in order; appended to, and cut back on a refusal."""
+
+    __slots__ = ("places", "starts")
+
+    def __init__(self) -> None:
+        self.starts = array("I")
+        self.places: list[Place] = []
+
+    def append(self, clock: int, place: Place) -> None:
+        """Says where the clocks from `clock` on are."""
+        if not self.places or self.places[-1] is not place:
+            self.starts.append(clock)
+            self.places.append(place)
+
+    def at(self, clock: int) -> Place:
+        """Gives the place of a clock that is known."""
+        return self.places[bisect_right(self.starts, clock) - 1]
+
+    def cut(self, length: int) -> None:
+        """Forgets all runs behind the first `length`."""
+        del self.starts[length:]
+        del self.places[length:]
+
+
+class Places:
+    """The places of all items. `put` one after the other, then `keep` or `undo` all since the last."""
+
+    def __init__(self) -> None:
+        self._runs: dict[int, Runs] = {}
+        self._kinds: dict[Id, int] = {}
+        self._root_kinds: dict[str, int] = {}
+        self._values: dict[Place, Place] = {GONE: GONE}
+        self._lengths: dict[int, int] = {}
+        self._new_kinds: list[Id] = []
+        self._new_roots: list[str] = []
+
+    def keep(self) -> None:
+        """Makes what was put permanent."""
+        self._lengths.clear()
+        self._new_kinds.clear()
+        self._new_roots.clear()
+
+    def undo(self) -> None:
+        """Forgets what was put since the last `keep`."""
+        for client, length in self._lengths.items():
+            self._runs[client].cut(length)
+        for of_type in self._new_kinds:
+            del self._kinds[of_type]
+        for root in self._new_roots:
+            del self._root_kinds[root]
+        self.keep()
+
+    def at(self, item: Id) -> Place:
+        """Gives the place of a known id; a tomb's is where it was."""
+        return self._runs[item[0]].at(item[1])
+
+    def within(self, client: int, start: int, end: int) -> list[tuple[int, Place]]:
+        """Gives the runs that overlap [start, end), each from its first clock inside the range."""
+        runs = self._runs[client]
+        first = bisect_right(runs.starts, start) - 1
+        last = bisect_right(runs.starts, end - 1)
+        return [(max(start, runs.starts[i]), runs.places[i]) for i in range(first, last)]
+
+    def put(self, client: int, struct: Struct, clock: int) -> tuple[Place, Place | None]:
+        """Notes where a struct goes whose past is known, from `clock` on; gives the place.
+
+        The second place is that of its right neighbour where it differs: which of the two counts
+        hangs on what the CRDT has already thrown away, so rules have to hold for both.
+
+        Raises:
+            Refusal: it can't be there.
+        """
+        place, other = self._find(struct)
+        if clock > struct.clock:
+            self._check_continues(client, clock, place)
+        if place is not GONE:
+            self._check_content(struct, place)
+        self._append(client, clock, self._tomb(place) if struct.ref == DELETED else place)
+        if struct.ref == TYPE and place is not GONE:
+            item = (client, struct.clock)
+            self._kinds[item] = struct.kind
+            self._new_kinds.append(item)
+        return place, other
+
+    def _find(self, struct: Struct) -> tuple[Place, Place | None]:
+        if struct.ref == GC:
+            return GONE, None
+        if struct.parent is not None:
+            return self._below(struct.parent, struct.sub), None
+        left = self._live(struct.origin)
+        right = self._live(struct.right)
+        if left is GONE or right is GONE or left is right:
+            return (right if left is GONE else left), None
+        if left.keyed != right.keyed:
+            raise Refusal("its neighbours are not in the same place")
+        return left, right
+
+    def _live(self, item: Id | None) -> Place:
+        if item is None:
+            return GONE
+        place = self._runs[item[0]].at(item[1])
+        if place.tomb and place is not GONE:
+            return self._value(msgspec.structs.replace(place, tomb=False))
+        return place
+
+    def _below(self, parent: str | Id, sub: str | None) -> Place:
+        """Gives the place under a key, or in the sequence, of a root or a nested type."""
+        keyed = sub is not None
+        if isinstance(parent, str):
+            if keyed and parent == MESSAGES:
+                return self._value(Place(keyed, NO_TYPE, 0, message=sub, part=Part.ENTRY))
+            root = None if keyed else parent
+            return self._value(Place(keyed, NO_TYPE, 0, root))
+        kind = self._kinds.get(parent)
+        above = self.at(parent)
+        if kind is None:
+            if above.tomb:
+                return GONE
+            raise Refusal("it inserts into something that is no container")
+        if above.depth == MAX_NESTING:
+            raise Refusal("types are nested too deeply")
+        part, host = _part_below(above, parent, sub)
+        return self._value(Place(keyed, kind, above.depth + 1, None, above.message, part, host))
+
+    def _check_continues(self, client: int, clock: int, place: Place) -> None:
+        """Has the new rest of a known struct stay where its known beginning is."""
+        before = self._live((client, clock - 1))
+        if before is not GONE and place is not GONE and before is not place:
+            raise Refusal("it contradicts what was sent before")
+
+    def _check_content(self, struct: Struct, place: Place) -> None:
+        if place.keyed:
+            allowed = struct.ref in _KEYED_CONTENT
+        elif place.root is not None:
+            allowed = self._suits_root(place.root, struct.ref)
+        else:
+            allowed = struct.ref in _SEQUENCE_CONTENT[place.kind]
+        if not allowed:
+            raise Refusal("it puts a kind of content where its container holds none")
+
+    def _suits_root(self, root: str, ref: int) -> bool:
+        """Has a root hold text or values, never both: its first content tells what it is."""
+        kind = _ROOT_KIND.get(ref)
+        if kind is None:
+            return True
+        known = self._root_kinds.get(root)
+        if known is None:
+            self._root_kinds[root] = kind
+            self._new_roots.append(root)
+            return True
+        return kind == known
+
+    def _append(self, client: int, clock: int, place: Place) -> None:
+        runs = self._runs.get(client)
+        if runs is None:
+            runs = self._runs[client] = Runs()
+        if client not in self._lengths:
+            self._lengths[client] = len(runs.places)
+        runs.append(clock, place)
+
+    def _tomb(self, place: Place) -> Place:
+        if place.tomb:
+            return place
+        return self._value(msgspec.structs.replace(place, tomb=True))
+
+    def _value(self, place: Place) -> Place:
+        return self._values.setdefault(place, place)
+
+
+def _part_below(above: Place, parent: Id, sub: str | None) -> tuple[Part, Id | None]:
+    match above.part:
+        case Part.NONE:
+            return Part.NONE, None
+        case Part.ENTRY if sub == "author":
+            return Part.AUTHOR, parent
+        case Part.AUTHOR if sub in _AUTHOR_PARTS:
+            return _AUTHOR_PARTS[sub], above.host
+        case _:
+            return Part.INSIDE, None

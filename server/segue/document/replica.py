@@ -1,0 +1,164 @@
+"""One document in memory: the gate, and behind it the CRDT.
+
+What is refused never touches the CRDT, so a refusal costs nobody else anything. Should the CRDT fail
+nevertheless, the replica is `Broken`: its owner throws it away and rebuilds it from the log.
+"""
+
+from collections.abc import Iterable
+from typing import Self
+
+from segue.auth.grants import Role
+from segue.document import snapshot as snapshots
+from segue.document.content import Refusal
+from segue.document.crdt import Crdt, Failed
+from segue.document.gate import Admission, Gate, MissingPast, Writer
+from segue.document.ranges import Ranges
+from segue.document.submission import LoggedUpdate, Submission
+from segue.document.update import ParsedUpdate, parse
+from segue.document.verdict import Accepted, Gap, NoNews, Refused, Span, Verdict
+from segue.wire.vector import decode_vector, encode_vector
+
+_UNHOLDABLE = "the document can't hold it"
+_READ_ONLY = "a viewer may only read"
+
+
+class Broken(Exception):
+    """The replica must be thrown away. `verdict` is final where an update of its own is the cause."""
+
+    def __init__(self, verdict: Verdict | None, reason: str) -> None:
+        super().__init__(reason)
+        self.verdict = verdict
+        self.reason = reason
+
+
+class Replica:
+    """A document built from its log. Not safe to use from several threads."""
+
+    def __init__(self, *, gated: bool = True) -> None:
+        """Makes an empty document.
+
+        `gated=False` takes the gate away: for tests of the workers only, which have to survive what
+        the CRDT does without it. Never for a document that anyone relies on.
+        """
+        self._crdt = Crdt()
+        self._gate = Gate(self._deleted_now)
+        self._gated = gated
+
+    @classmethod
+    def open(
+        cls, snapshot: bytes | None, updates: Iterable[LoggedUpdate], *, gated: bool = True
+    ) -> Self:
+        """Builds the document from a snapshot and the rows of the log behind it.
+
+        Raises:
+            Broken: they can't be loaded; trying again gives the same.
+        """
+        replica = cls(gated=gated)
+        try:
+            if snapshot is not None:
+                replica._load_snapshot(snapshot)
+            for update in updates:
+                replica._load(update.data, Writer(update.user))
+        except (Refusal, MissingPast, Failed, ValueError) as error:
+            raise Broken(None, f"the log can't be loaded: {error}") from error
+        return replica
+
+    @property
+    def vector(self) -> dict[int, int]:
+        """The next clock of each client; a copy."""
+        return dict(self._gate.vector)
+
+    def check(self, submission: Submission) -> Verdict:
+        """Runs gate, grants and CRDT on one update. Accepted is applied, everything else is not.
+
+        Raises:
+            Broken: the CRDT failed on it.
+        """
+        number = submission.number
+        if not self._gated:
+            return self._apply_ungated(submission)
+        try:
+            parsed = parse(submission.update.data)
+            admission = self._admit(parsed, submission)
+        except Refusal as refusal:
+            return Refused(number, str(refusal))
+        spans = tuple((s.client, s.start, s.end) for s in parsed.sections)
+        match admission:
+            case None:
+                return Gap(number, spans)
+            case Admission.NO_NEWS:
+                return NoNews(number, spans)
+            case Admission.NEWS | Admission.DELETES:
+                return self._apply(submission, admission, spans)
+
+    def state(self, since: bytes) -> bytes:
+        """Encodes what a device with state vector `since` misses, and the whole delete set.
+
+        O(what is missing + deleted ranges + clients).
+
+        Raises:
+            ProtocolError: `since` is no state vector.
+            Broken: the CRDT failed on it.
+        """
+        vector = decode_vector(since)
+        if self._gated:
+            vector = {client: self._known_cut(client, clock) for client, clock in vector.items()}
+        try:
+            return self._crdt.state(encode_vector(vector))
+        except Failed as failure:
+            raise Broken(None, str(failure)) from failure
+
+    def snapshot(self) -> bytes:
+        """Encodes the whole document; empty bytes if a reload of them does not give the same.
+
+        Raises:
+            Broken: the CRDT failed on it.
+        """
+        state = self.state(b"\x00")
+        return snapshots.encode(state, self._gate.owners)
+
+    def _admit(self, parsed: ParsedUpdate, submission: Submission) -> Admission | None:
+        """Asks the gate; None is a gap. A viewer has none: it would send what it may not."""
+        try:
+            return self._gate.admit(parsed, Writer(submission.update.user, submission.role))
+        except MissingPast:
+            if submission.role is Role.VIEWER:
+                raise Refusal(_READ_ONLY) from None
+            return None
+
+    def _apply(
+        self, submission: Submission, admission: Admission, spans: tuple[Span, ...]
+    ) -> Verdict:
+        number, data = submission.number, submission.update.data
+        try:
+            if admission is Admission.NEWS:
+                self._crdt.apply(data)
+            elif not self._crdt.apply_deletes(data):
+                return NoNews(number, spans)
+        except Failed as failure:
+            raise Broken(Refused(number, _UNHOLDABLE), str(failure)) from failure
+        return Accepted(number, spans)
+
+    def _apply_ungated(self, submission: Submission) -> Verdict:
+        try:
+            self._crdt.apply(submission.update.data)
+        except Failed as failure:
+            raise Broken(Refused(submission.number, _UNHOLDABLE), str(failure)) from failure
+        return Accepted(submission.number, ())
+
+    def _load_snapshot(self, snapshot: bytes) -> None:
+        decoded = snapshots.decode(snapshot)
+        self._gate.owners.update(decoded.owners())
+        self._load(decoded.state, Writer(None))
+
+    def _load(self, data: bytes, writer: Writer) -> None:
+        if self._gated and self._gate.admit(parse(data), writer) is Admission.NO_NEWS:
+            return
+        self._crdt.apply(data)
+
+    def _known_cut(self, client: int, clock: int) -> int:
+        """Gives a clock to continue from that the document has and that halves no character."""
+        return self._gate.cut_safely(client, min(clock, self._gate.vector.get(client, 0)))
+
+    def _deleted_now(self) -> dict[int, Ranges]:
+        return parse(self._crdt.state(encode_vector(self._gate.vector))).deletes

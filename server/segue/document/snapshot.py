@@ -1,0 +1,42 @@
+"""Snapshots as bytes: a document's state and who owns its client ids."""
+
+from typing import Final
+
+import msgspec
+
+from segue.ids import UserId
+
+_VERSION: Final = b"\x01"
+
+
+class Snapshot(msgspec.Struct, frozen=True, array_like=True):
+    """A merged state. `clients` are the client ids of each user who wrote in the document."""
+
+    state: bytes
+    clients: dict[UserId, list[int]]
+
+    def owners(self) -> dict[int, UserId]:
+        """Gives the owner of each client id."""
+        return {client: user for user, clients in self.clients.items() for client in clients}
+
+
+def encode(state: bytes, owners: dict[int, UserId]) -> bytes:
+    """Frames a state with the owners of its client ids, behind a byte for the format's version."""
+    clients: dict[UserId, list[int]] = {}
+    for client, user in owners.items():
+        clients.setdefault(user, []).append(client)
+    return _VERSION + msgspec.msgpack.encode(Snapshot(state, clients))
+
+
+def decode(data: bytes) -> Snapshot:
+    """Reads what `encode` made.
+
+    Raises:
+        ValueError: it is no snapshot, or of a version that this program doesn't know.
+    """
+    if data[:1] != _VERSION:
+        raise ValueError("a snapshot of an unknown version")
+    try:
+        return msgspec.msgpack.decode(data[1:], type=Snapshot)
+    except msgspec.DecodeError as error:
+        raise ValueError("a damaged snapshot") from error
