@@ -118,6 +118,13 @@ class Overloaded(SegueError):
     close_code = 1013
 
 
+class Restarting(SegueError):
+    """The node stops or starts; devices come back by themselves."""
+
+    code = "restarting"
+    close_code = 1012
+
+
 class TooLarge(SegueError):
     """A frame or an update beyond its limit."""
 

@@ -31,6 +31,11 @@ class Refusals:
             self._times.popitem(last=False)
         return len(recent) >= ALLOWED_REFUSALS
 
+    def is_blocked(self, token: str, document: str, now: float) -> bool:
+        """Tells whether the next refusal of this token belongs at the upgrade."""
+        times = self._times.get(_digest(token, document), ())
+        return sum(now - time < WINDOW_S for time in times) >= ALLOWED_REFUSALS
+
 
 def _digest(token: str, document: str) -> bytes:
     # The token's length is in front, so that no two pairs give the same bytes. A token in memory

@@ -1,0 +1,209 @@
+"""The direct path of frames: uvicorn's WebSocket protocol with ASGI left out once a socket is accepted.
+
+Naive way: `await websocket.receive()` and `await websocket.send()` for each message. It costs a task,
+a queue and two awaits a message, frames the same bytes again for each device, and awaits a slow one.
+What we do: Starlette accepts the socket; from then on each binary frame goes to a `Receiver` by a plain
+call, and ready-made frames are written to the transport. Ping, close and parsing stay uvicorn's.
+
+A device that doesn't take what is sent is found in two ways: no pong, or a full buffer that has not
+shrunk for a minute. uvicorn would only close such a transport, which waits for the buffer to drain:
+here it is aborted.
+"""
+
+import asyncio
+import socket
+from http import HTTPStatus
+from typing import Final, Protocol
+
+import structlog
+from typing_extensions import override
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+from websockets.http11 import Request
+
+from segue.wire.frames import close_frame
+
+log = structlog.get_logger(__name__)
+
+STATE_KEY: Final = "segue.direct"
+"""Where the ASGI scope's `state` holds the protocol object."""
+
+_CLOSE_TIMEOUT_S: Final = 3.0
+_USER_TIMEOUT_MS: Final = 60_000
+_UNSUPPORTED_DATA: Final = 1003
+
+
+class Receiver(Protocol):
+    """Who gets what a socket receives. Methods return at once."""
+
+    def on_message(self, data: bytes) -> None:
+        """Takes one whole binary message."""
+
+    def on_congested(self) -> None:
+        """The socket's buffer went over its mark."""
+
+    def on_drained(self) -> None:
+        """The socket's buffer is nearly empty again."""
+
+    def on_closed(self) -> None:
+        """The socket is gone; called once, last."""
+
+
+class DirectProtocol(WebSocketsSansIOProtocol):
+    """See the module's text."""
+
+    _receiver: Receiver | None = None
+    _partial: bytearray | None = None
+    _buffered_bytes: int = 0
+    _progress_at_s: float = 0.0
+    congested: bool = False
+
+    def take_over(self, receiver: Receiver, *, mark_bytes: int) -> None:
+        """Leads the accepted socket's messages to `receiver`, past ASGI, from now on."""
+        self._receiver = receiver
+        self.transport.set_write_buffer_limits(high=mark_bytes)
+        _set_user_timeout(self.transport)
+        while not self.queue.empty():  # what a hasty client sent before the socket was accepted
+            event = self.queue.get_nowait()
+            if event["type"] == "websocket.receive":
+                self._deliver(event.get("bytes"))
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    @property
+    def is_open(self) -> bool:
+        """Tells whether anything written now can still arrive."""
+        return not (self.close_sent or self.disconnected or self.transport.is_closing())
+
+    def write(self, frames: bytes) -> None:
+        """Writes ready-made frames; dropped if the socket is closing."""
+        if self.is_open:
+            self.transport.write(frames)
+
+    def close(self, code: int, reason: str) -> None:
+        """Sends a close frame and ends the socket, by force if the device doesn't follow."""
+        if not self.is_open:
+            return
+        self.transport.write(close_frame(code, reason))
+        self.close_sent = True
+        self.stop_keepalive()
+        self.close_timer = self.loop.call_later(_CLOSE_TIMEOUT_S, self.transport.abort)
+
+    def abort(self) -> None:
+        """Ends the socket at once; what is buffered for it is dropped."""
+        self.transport.abort()
+
+    def stalled_for_s(self, now_s: float) -> float:
+        """Gives for how many seconds a full buffer has not shrunk."""
+        size = self.transport.get_write_buffer_size() if self.congested else 0
+        if size < self._buffered_bytes or not self.congested:
+            self._progress_at_s = now_s
+        self._buffered_bytes = size
+        return now_s - self._progress_at_s
+
+    # -- what uvicorn calls ----------------------------------------------------------------------
+
+    @override
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            self.scope["state"][STATE_KEY] = self
+
+    @override
+    async def run_asgi(self) -> None:
+        """Runs the application until it has accepted and handed over, or refused."""
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except Exception:  # as uvicorn does; CancelledError passes
+            log.exception("socket_not_accepted")
+        if self._receiver is None and not self.close_sent:
+            self.send_500_response()
+            self.transport.close()
+
+    @override
+    def handle_bytes(self, event: Frame) -> None:
+        if self._receiver is None:
+            super().handle_bytes(event)
+        elif event.fin:
+            self._deliver(event.data)
+        else:
+            self._partial = bytearray(event.data)
+
+    @override
+    def handle_cont(self, event: Frame) -> None:
+        if self._receiver is None:
+            super().handle_cont(event)
+        elif self._partial is not None:
+            self._partial += event.data
+            if event.fin:
+                data, self._partial = self._partial, None
+                self._deliver(data)
+
+    @override
+    def handle_text(self, event: Frame) -> None:
+        if self._receiver is None:
+            super().handle_text(event)
+        else:
+            self._deliver(None)
+
+    def _deliver(self, data: bytes | bytearray | memoryview | None) -> None:
+        if not self.is_open or self._receiver is None:
+            return
+        if data is None:
+            self.close(_UNSUPPORTED_DATA, "Text frames are not part of the protocol: send binary.")
+            return
+        try:
+            self._receiver.on_message(bytes(data))
+        except Exception:  # one device's failure ends that device alone
+            log.exception("message_failed")
+            self.close(1011, "The server failed on this message. It has been reported.")
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.congested = True
+        self._progress_at_s = self.loop.time()
+        self._buffered_bytes = self.transport.get_write_buffer_size()
+        if self._receiver is not None:
+            self._receiver.on_congested()
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.congested = False
+        if self._receiver is not None:
+            self._receiver.on_drained()
+
+    @override
+    def keepalive_timeout(self) -> None:
+        self.pong_timer = None
+        self.pending_ping_payload = None
+        if self.congested:  # the ping itself waits in the buffer: `stalled_for_s` decides
+            self.schedule_ping()
+        else:
+            self.transport.abort()
+
+    @override
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.close_sent = True
+        self.loop.call_later(_CLOSE_TIMEOUT_S, self.transport.abort)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.on_closed()
+
+
+def _set_user_timeout(transport: asyncio.Transport) -> None:
+    # Linux gives up on a peer that acknowledges nothing; elsewhere pings and the stall check do.
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    sock = transport.get_extra_info("socket")
+    if option is not None and sock is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, option, _USER_TIMEOUT_MS)

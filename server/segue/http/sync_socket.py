@@ -1,0 +1,359 @@
+"""The sync sockets: one connection, its dialect, and the documents on it.
+
+`/v1/sync/{document}` speaks y-websocket, one document a socket. `/v1/collab` speaks Hocuspocus,
+documents multiplexed by name. Both are accepted first and refused by a close code or in-band: a
+browser can't read why an upgrade failed, and stock clients hammer a server that refuses there.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from starlette.websockets import WebSocket
+from typing_extensions import override
+
+from segue.auth.grants import Role
+from segue.errors import Forbidden, ProtocolError, Restarting, SegueError, TooMany, Unauthenticated
+from segue.http.direct import STATE_KEY, DirectProtocol
+from segue.http.problems import problem, status_of
+from segue.http.seat import Seat, SyncServices
+from segue.hub.room import DocumentMessage
+from segue.wire import hocuspocus, ywebsocket
+from segue.wire.frames import binary_frame
+from segue.wire.hocuspocus import Addressed, Hocuspocus, Scope
+from segue.wire.messages import (
+    AuthToken,
+    ClientMessage,
+    Close,
+    Ping,
+    Pong,
+    Stateless,
+    SyncStep2,
+)
+from segue.wire.owed import Owed
+from segue.wire.ywebsocket import YWebsocket
+
+log = structlog.get_logger(__name__)
+
+_PERMANENT: Final = range(4400, 4500)
+_TRY_AGAIN: Final = 1013
+_TICK_S: Final = 1.0
+
+
+class Connection(ABC):
+    """What both kinds have in common: a socket and the time that passes."""
+
+    def __init__(self, socket: DirectProtocol, services: SyncServices, now_s: float) -> None:
+        self._socket = socket
+        self._services = services
+        self._since_s = now_s
+        self._kept_alive_s = now_s
+        self._open: set[Connection] = set()
+
+    def begin(self, connections: "set[Connection]") -> None:
+        """Takes the accepted socket over; among `connections` from now until it is gone."""
+        self._open = connections
+        connections.add(self)
+        self._socket.take_over(self, mark_bytes=self._services.options.mark_bytes)
+
+    @property
+    def congested(self) -> bool:
+        """True while the socket's buffer is over its mark."""
+        return self._socket.congested
+
+    def write(self, frames: bytes) -> None:
+        """Sends ready-made frames."""
+        self._socket.write(frames)
+
+    def close(self, error: SegueError) -> None:
+        """Ends the socket, telling why."""
+        self._socket.close(error.close_code, str(error))
+
+    def on_tick(self, now_s: float) -> None:
+        """Does what is due: keep-alives, deadlines. Called about once a second."""
+        options = self._services.options
+        if self._socket.stalled_for_s(now_s) > options.stalled_s:
+            log.info("stalled_socket_aborted")
+            self._socket.abort()
+            return
+        for seat in self._seats():
+            seat.on_tick(now_s)
+        if now_s - self._kept_alive_s >= options.keep_alive_s:
+            self._kept_alive_s = now_s
+            for seat in self._seats():
+                seat.keep_alive()
+
+    def on_congested(self) -> None:
+        """Tells the rooms that the device takes nothing now."""
+        for seat in self._seats():
+            seat.on_congested()
+
+    def on_drained(self) -> None:
+        """Tells the rooms that the device takes frames again."""
+        for seat in self._seats():
+            seat.on_drained()
+
+    def on_closed(self) -> None:
+        """Leaves all documents."""
+        self._open.discard(self)
+        for seat in self._seats():
+            seat.leave()
+
+    @abstractmethod
+    def on_message(self, data: bytes) -> None:
+        """Takes one frame."""
+
+    @abstractmethod
+    def _seats(self) -> list[Seat]:
+        """Gives the documents on the socket."""
+
+
+class YWebsocketConnection(Connection):
+    """One document, whose name and token came with the URL."""
+
+    def __init__(
+        self, socket: DirectProtocol, services: SyncServices, now_s: float, name: str, token: str
+    ) -> None:
+        super().__init__(socket, services, now_s)
+        self._token = token
+        self._seat = Seat(name, name, YWebsocket(), self, services)
+
+    def start(self) -> None:
+        """Presents the URL's token."""
+        self._seat.present_token(self._token)
+
+    @override
+    def on_message(self, data: bytes) -> None:
+        """Takes one frame."""
+        try:
+            message = ywebsocket.decode(data)
+        except ProtocolError as error:
+            self._seat.end(error)
+        else:
+            self._seat.take(message, len(data))
+
+    def new_owed(self) -> None:
+        """Gives none: the echo of an edit is its acknowledgement."""
+
+    def on_seat_attached(self, seat: Seat, role: Role) -> None:
+        """Says nothing: this dialect has no word for it."""
+
+    def ask_for_token(self, seat: Seat) -> None:
+        """Says nothing: the token is in the URL; the socket is closed when it has run out."""
+
+    def on_seat_ended(self, seat: Seat, error: SegueError) -> None:
+        """Closes the socket: it has no other document."""
+        if error.close_code in _PERMANENT:
+            self.write(binary_frame(seat.dialect.refused(str(error))))
+            self._services.refusals.record(self._token, seat.name, self._since_s)
+        self.close(error)
+
+    @override
+    def _seats(self) -> list[Seat]:
+        return [self._seat]
+
+
+class HocuspocusConnection(Connection):
+    """Any number of documents, each with a token in-band."""
+
+    def __init__(self, socket: DirectProtocol, services: SyncServices, now_s: float) -> None:
+        super().__init__(socket, services, now_s)
+        self._documents: dict[str, Seat] = {}
+        self._flushed = False
+
+    @override
+    def on_tick(self, now_s: float) -> None:
+        """Adds to the common part: a socket that never speaks is closed."""
+        silent_s = now_s - self._since_s
+        if not self._documents and silent_s > self._services.options.unauthenticated_s:
+            self.close(Unauthenticated("No document was opened. Send a name and a token first."))
+            return
+        super().on_tick(now_s)
+
+    @override
+    def on_message(self, data: bytes) -> None:
+        """Takes one frame."""
+        try:
+            frame = hocuspocus.decode(data)
+        except ProtocolError as error:
+            self.close(error)
+            return
+        match frame:
+            case Addressed(wire_name=name, message=message):
+                self._on_addressed(name, message, len(data))
+            case Ping():
+                self.write(binary_frame(hocuspocus.PONG))
+            case Pong():
+                pass
+
+    def _on_addressed(self, name: str, message: ClientMessage, size_bytes: int) -> None:
+        match message:
+            case AuthToken(token=token):
+                self._on_token(name, token)
+            case Close():
+                self._on_close(name)
+            case Stateless(payload=payload):
+                self._on_stateless(name, payload)
+            case _:
+                self._on_document_message(name, message, size_bytes)
+
+    def new_owed(self) -> Owed:
+        """Gives a new account: every change that became durable is told by a status."""
+        return Owed(flushed=self._flushed)
+
+    def on_seat_attached(self, seat: Seat, role: Role) -> None:
+        """Says what the token allows."""
+        scope = Scope.READ_WRITE if role.may_write else Scope.READ_ONLY
+        self.write(binary_frame(Hocuspocus(seat.wire_name).authenticated(scope)))
+
+    def ask_for_token(self, seat: Seat) -> None:
+        """Asks in-band; 3.4 and 4.8 answer with a fresh one."""
+        self.write(binary_frame(Hocuspocus(seat.wire_name).ask_for_token()))
+
+    def on_seat_ended(self, seat: Seat, error: SegueError) -> None:
+        """Refuses one document in-band; what may be tried again ends the socket instead.
+
+        An in-band close never reconnects in stock clients, and PermissionDenied is final.
+        """
+        if error.close_code in _PERMANENT:
+            self.write(binary_frame(seat.dialect.refused(f"{error.close_code} {error}")))
+        else:
+            self.close(error)
+
+    def _on_token(self, name: str, token: str) -> None:
+        seat = self._find(name, renewed=True)
+        if seat is not None:
+            seat.present_token(token)
+
+    def _on_document_message(self, name: str, message: DocumentMessage, size_bytes: int) -> None:
+        seat = self._find(name, renewed=False)
+        if seat is None:
+            return
+        seat.take(message, size_bytes)
+        if isinstance(message, SyncStep2) and not self._flushed:
+            self._flushed = True  # one queue serves all documents of a client's socket
+            for other in self._documents.values():
+                other.on_flushed()
+
+    def _on_close(self, name: str) -> None:
+        seat = self._documents.pop(name, None)
+        if seat is not None:
+            seat.leave()
+            self.write(binary_frame(Hocuspocus(name).closed("provider_initiated")))
+
+    def _on_stateless(self, name: str, payload: str) -> None:
+        if payload == "ping":
+            self.write(binary_frame(Hocuspocus(name).stateless("pong")))
+
+    def _find(self, wire_name: str, *, renewed: bool) -> Seat | None:
+        seat = self._documents.get(wire_name)
+        if seat is not None and not (renewed and seat.has_ended):
+            return seat
+        limit = self._services.options.max_documents
+        if seat is None and len(self._documents) >= limit:
+            text = (
+                f"{TooMany.close_code} Over {limit} documents on one socket. Open another socket."
+            )
+            self.write(binary_frame(Hocuspocus(wire_name).refused(text)))
+            return None
+        name, _, _ = wire_name.partition(hocuspocus.SESSION_SEPARATOR)
+        seat = Seat(name, wire_name, Hocuspocus(wire_name), self, self._services)
+        self._documents[wire_name] = seat
+        return seat
+
+    @override
+    def _seats(self) -> list[Seat]:
+        return list(self._documents.values())
+
+
+class SyncSockets:
+    """The two WebSocket routes, and the sockets open on them.
+
+    `services` is None while the node starts or stops: sockets are then told to come back.
+    """
+
+    def __init__(self) -> None:
+        self.services: SyncServices | None = None
+        self._connections: set[Connection] = set()
+
+    @property
+    def count(self) -> int:
+        """How many sockets are open."""
+        return len(self._connections)
+
+    async def sync(self, websocket: WebSocket) -> None:
+        """GET /v1/sync/{document}: the y-websocket dialect."""
+        name = websocket.path_params["document"]
+        token = websocket.query_params.get("token", "")
+        now_s = asyncio.get_running_loop().time()
+        services = self.services
+        if services is not None and services.refusals.is_blocked(token, name, now_s):
+            error = Unauthenticated("This token was refused here before. Get another one.")
+            denial = problem(status_of(error), error.code, str(error))
+            await websocket.send_denial_response(denial)
+            return
+        socket = await _accept(websocket)
+        if services is None:
+            _turn_away(socket)
+        elif _is_welcome(websocket, socket, services):
+            connection = YWebsocketConnection(socket, services, now_s, name, token)
+            connection.begin(self._connections)
+            connection.start()
+
+    async def collab(self, websocket: WebSocket) -> None:
+        """GET /v1/collab: the Hocuspocus dialect."""
+        socket = await _accept(websocket)
+        services = self.services
+        if services is None:
+            _turn_away(socket)
+        elif _is_welcome(websocket, socket, services):
+            now_s = asyncio.get_running_loop().time()
+            HocuspocusConnection(socket, services, now_s).begin(self._connections)
+
+    @asynccontextmanager
+    async def serving(
+        self, equip: Callable[[asyncio.TaskGroup], SyncServices]
+    ) -> AsyncIterator[None]:
+        """Lets devices in for the time of the context; `equip` gets the group for their tasks."""
+        async with asyncio.TaskGroup() as tasks:
+            self.services = equip(tasks)
+            ticking = tasks.create_task(self._tick(), name="connections' clock")
+            try:
+                yield
+            finally:
+                self.services = None
+                for connection in list(self._connections):
+                    connection.close(Restarting("The server restarts. Nothing is lost."))
+                    connection.on_closed()
+                ticking.cancel()
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_TICK_S)
+            for connection in list(self._connections):
+                connection.on_tick(loop.time())
+
+
+async def _accept(websocket: WebSocket) -> DirectProtocol:
+    await websocket.accept()
+    socket = websocket.scope["state"][STATE_KEY]
+    assert isinstance(socket, DirectProtocol)
+    return socket
+
+
+def _turn_away(socket: DirectProtocol) -> None:
+    socket.close(_TRY_AGAIN, "The server is starting or stopping. Nothing is lost; try again.")
+
+
+def _is_welcome(websocket: WebSocket, socket: DirectProtocol, services: SyncServices) -> bool:
+    headers = websocket.headers
+    try:
+        services.origins.check(headers.get("origin"), headers.get("host", ""), websocket.url.scheme)
+    except Forbidden as error:
+        socket.close(error.close_code, str(error))
+        return False
+    return True

@@ -1,0 +1,84 @@
+"""Who is here: the awareness states of a document's devices. Never stored.
+
+Invariants:
+1. A client id belongs to one attached peer and a peer has at most one: the first that it announces
+   alone. Entries for any other id are ignored: some clients echo everybody's, or remove everybody.
+2. What goes out for a client id has a rising clock, also when a device comes back with a lower one:
+   receivers ignore states that are not newer than what they have.
+"""
+
+from collections import OrderedDict
+
+from segue.hub.peer import Peer
+from segue.wire.awareness import AwarenessEntry
+
+_MAX_REMEMBERED_CLOCKS = 1_000
+
+
+class Presence:
+    """The present devices of one document."""
+
+    def __init__(self, max_state_bytes: int) -> None:
+        self._max_state_bytes = max_state_bytes
+        self._clients: dict[Peer, int] = {}
+        self._peers: dict[int, Peer] = {}
+        self._received: dict[Peer, AwarenessEntry] = {}
+        self._clocks: OrderedDict[int, int] = OrderedDict()
+
+    def announce(self, peer: Peer, entries: tuple[AwarenessEntry, ...]) -> AwarenessEntry | None:
+        """Takes what a peer says of itself; gives what the others are to be told, if anything."""
+        if len(entries) == 1:
+            self._bind(peer, entries[0].client)
+        own = self._clients.get(peer)
+        for entry in entries:
+            if entry.client == own and self._is_news(peer, entry):
+                self._received[peer] = entry
+                return AwarenessEntry(own, self._tick(own, entry.clock), entry.state)
+        return None
+
+    def leave(self, peer: Peer) -> AwarenessEntry | None:
+        """Forgets a peer; gives its removal, if anybody knew of it."""
+        last = self._received.pop(peer, None)
+        client = self._clients.pop(peer, None)
+        if client is None or self._peers.get(client) is not peer:
+            return None
+        del self._peers[client]
+        if last is None or last.state is None:
+            return None
+        return AwarenessEntry(client, self._tick(client, 0), None)
+
+    def others(self, peer: Peer) -> tuple[AwarenessEntry, ...]:
+        """Gives the present states of everybody but `peer`."""
+        return tuple(
+            AwarenessEntry(entry.client, self._clocks.get(entry.client, entry.clock), entry.state)
+            for other, entry in self._received.items()
+            if other is not peer and entry.state is not None
+        )
+
+    def _bind(self, peer: Peer, client: int) -> None:
+        if peer in self._clients:
+            return
+        holder = self._peers.get(client)
+        if holder is not None and holder.identity.user != peer.identity.user:
+            return
+        if holder is not None:  # the same device came back before its old connection was found dead
+            self._clients.pop(holder, None)
+            self._received.pop(holder, None)
+        self._clients[peer] = client
+        self._peers[client] = peer
+
+    def _is_news(self, peer: Peer, entry: AwarenessEntry) -> bool:
+        if entry.state is not None and len(entry.state.encode()) > self._max_state_bytes:
+            return False
+        last = self._received.get(peer)
+        if last is None:
+            return True
+        goes = entry.state is None and last.state is not None
+        return entry.clock > last.clock or (entry.clock == last.clock and goes)
+
+    def _tick(self, client: int, clock: int) -> int:
+        clock = max(clock, self._clocks.pop(client, -1) + 1)
+        self._clocks[client] = clock
+        if len(self._clocks) > _MAX_REMEMBERED_CLOCKS:
+            self._clocks.popitem(last=False)
+        return clock

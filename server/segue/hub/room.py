@@ -1,0 +1,446 @@
+"""One open document: from a device's update to its acknowledgement and everybody's screen.
+
+States   LOADING   the log is being read; everything that devices send is held
+         OPENING   a worker is building the document; likewise
+         OPEN      updates and questions go to the worker as they come
+         ENDED     nobody is left and all is saved, or the document can't be served
+
+Whatever goes wrong with an incarnation (its worker died, an update broke the document, the log
+moved on without us) has one remedy: back to LOADING. The log is read again, and what has no outcome
+is submitted again, byte for byte.
+
+Invariants:
+1. Nothing leaves a room before it is durable: acks, increments and states go out in
+   `_on_landed` and behind it, in the order of the log.
+2. A room with unsaved updates is never ended.
+3. A load begins only when no batch is with the writer, so its outcome is known.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import structlog
+
+from segue.document.submission import LoggedUpdate
+from segue.document.verdict import Accepted, Gap, NoNews, Refused, Verdict
+from segue.errors import (
+    Overloaded,
+    ProtocolError,
+    Quarantined,
+    RefusedUpdate,
+    Resync,
+    SegueError,
+    StartOver,
+    TooLarge,
+)
+from segue.hub.audience import Audience
+from segue.hub.backlog import Backlog
+from segue.hub.flight import Entry, Flight
+from segue.hub.loading import read_base
+from segue.hub.options import HubOptions
+from segue.hub.peer import Peer, Phase
+from segue.hub.snapshots import Snapshots
+from segue.hub.states import StateRequests
+from segue.hub.strikes import Strikes
+from segue.ids import DocumentId
+from segue.storage.ports import Base, Batch, UpdateLog
+from segue.wire.messages import (
+    AwarenessUpdate,
+    QueryAwareness,
+    SyncStep1,
+    SyncStep2,
+    Update,
+)
+from segue.workers.ports import Documents, Loss, State
+
+log = structlog.get_logger(__name__)
+
+DocumentMessage = SyncStep1 | SyncStep2 | Update | AwarenessUpdate | QueryAwareness
+"""What a device says to the room of a document."""
+
+
+class Stage(Enum):
+    """See the module's text."""
+
+    LOADING = auto()
+    OPENING = auto()
+    OPEN = auto()
+    ENDED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a room works with; shared by all rooms of a node."""
+
+    documents: Documents
+    log: UpdateLog
+    tasks: asyncio.TaskGroup
+    backlog: Backlog
+    strikes: Strikes
+    options: HubOptions
+
+
+class Room:
+    """Implements `BatchSource` for the writer and `DocumentSink` for the workers."""
+
+    def __init__(
+        self, document: DocumentId, services: Services, on_ended: Callable[["Room"], None]
+    ) -> None:
+        self.document = document
+        self.stage = Stage.LOADING
+        self._services = services
+        self._options = services.options
+        self._on_ended = on_ended
+        self._audience = Audience(services.options.max_presence_bytes)
+        self._flight = Flight()
+        self._generation = 0
+        self._position: int | None = None
+        self._states = StateRequests(document, services.documents, self._audience)
+        self._snapshots = Snapshots(document, services.log, services.tasks, self._settle)
+        self._is_reload_due = False
+        self._is_retiring = False
+        self._grace: asyncio.TimerHandle | None = None
+        self._ended = asyncio.Event()
+        self._load_again()
+
+    # -- devices ---------------------------------------------------------------------------------
+
+    @property
+    def has_peers(self) -> bool:
+        """Tells whether any device is attached."""
+        return bool(self._audience.peers)
+
+    def attach(self, peer: Peer) -> None:
+        """Adds a device; it is greeted as soon as the document is open."""
+        self._is_retiring = False
+        if self._grace is not None:
+            self._grace.cancel()
+        self._audience.peers[peer] = None
+        if self.stage is Stage.OPEN:
+            self._greet(peer)
+
+    def detach(self, peer: Peer) -> None:
+        """Removes a device. What it sent goes on to be saved."""
+        self._audience.leave(peer)
+        self._retire_later()
+
+    def receive(self, peer: Peer, message: DocumentMessage) -> None:
+        """Takes one message of an attached device."""
+        match message:
+            case Update(update=data):
+                self._submit(peer, data, is_answer=False)
+            case SyncStep2(update=data):
+                self._submit(peer, data, is_answer=True)
+            case SyncStep1():
+                self._on_step1(peer, message)
+            case AwarenessUpdate(entries=entries):
+                self._audience.announce(peer, entries)
+            case QueryAwareness():
+                self._audience.introduce(peer)
+
+    def on_congested(self, peer: Peer) -> None:
+        """Stops increments to a device whose buffer is full."""
+        self._audience.lag(peer)
+
+    def on_drained(self, peer: Peer) -> None:
+        """Catches a device up that can take something again."""
+        self._catch_up(peer)
+
+    def _greet(self, peer: Peer) -> None:
+        peer.awaits_answer = True
+        peer.send(peer.dialect.step1(self._audience.vector_bytes))
+        self._audience.introduce(peer)
+        self._catch_up(peer)
+
+    def _on_step1(self, peer: Peer, message: SyncStep1) -> None:
+        if peer.owed is not None:
+            peer.owed.on_step1(message.vector)
+        peer.known = message.raw
+        peer.wants_step2 = True
+        peer.asks_again = peer.asked
+        if self.stage is Stage.OPEN:
+            if not peer.awaits_answer:
+                self._ask_again(peer)
+            self._catch_up(peer)
+
+    def _ask_again(self, peer: Peer) -> None:
+        peer.awaits_answer = True
+        peer.send(peer.dialect.step1(self._audience.vector_bytes))
+
+    def _catch_up(self, peer: Peer) -> None:
+        if self.stage is Stage.OPEN:
+            self._states.catch_up(peer)
+
+    # -- the way in ------------------------------------------------------------------------------
+
+    def _submit(self, peer: Peer, data: bytes, *, is_answer: bool) -> None:
+        if not is_answer and len(data) > self._options.max_update_bytes:
+            self._refuse(peer, _too_large(len(data), self._options.max_update_bytes))
+            return
+        if not self._services.backlog.take(len(data)):
+            text = (
+                "The server has more unsaved updates than it may hold. Nothing is lost; try again."
+            )
+            peer.outbox.refuse(peer, Overloaded(text))
+            return
+        debt = None
+        if peer.owed is not None:
+            debt = peer.owed.on_answer() if is_answer else peer.owed.on_update()
+        identity = peer.identity
+        update = LoggedUpdate(identity.user, identity.device, data)
+        entry = Entry(peer, identity.role, update, debt, is_answer)
+        if is_answer:
+            peer.awaits_answer = False
+        self._check(entry)
+
+    def _check(self, entry: Entry) -> None:
+        if self.stage is Stage.OPEN:
+            self._services.documents.check(self.document, self._flight.submit(entry))
+        else:
+            self._flight.hold(entry)
+
+    def on_verdict(self, verdict: Verdict) -> None:
+        """Takes the worker's verdict on the oldest update."""
+        entry = self._flight.judge(verdict)
+        match verdict:
+            case Accepted(spans=spans):
+                entry.owe(spans)
+                self._services.log.enqueue(self)
+            case NoNews(spans=spans):
+                entry.owe(spans)
+                self._leave()
+            case Gap(spans=spans):
+                entry.owe_later(spans)
+                self._forget(entry)
+                self._on_gap(entry)
+            case Refused(reason=reason):
+                self._forget(entry)
+                self._on_refused(entry.peer, reason)
+
+    def _on_gap(self, entry: Entry) -> None:
+        peer = entry.peer
+        if not peer.attached:
+            return
+        if entry.is_answer:
+            self._refuse_gap(peer)
+        elif not peer.awaits_answer:
+            self._ask_again(peer)
+
+    def _refuse_gap(self, peer: Peer) -> None:
+        text = "The device's copy builds on changes that the server doesn't have. "
+        if self._services.strikes.add(peer.identity.user, self.document, _now_s()) > 1:
+            self._refuse(peer, ProtocolError(text + "Reload to start from a fresh copy."))
+        else:
+            self._refuse(peer, Resync(text + "Connect again to sync from the start."))
+
+    def _on_refused(self, peer: Peer, reason: str) -> None:
+        if not peer.attached:
+            return
+        unsaved = peer.dialect.status(saved=False)
+        if unsaved is not None:
+            peer.send(unsaved)
+        if peer.identity.role.may_write:
+            self._refuse(peer, RefusedUpdate(reason))
+        elif unsaved is None:  # the only way to say it there; the viewer goes on reading
+            peer.send(peer.dialect.refused(reason))
+
+    def _refuse(self, peer: Peer, error: SegueError) -> None:
+        log.info("peer_refused", document=self.document, user=peer.identity.user, code=error.code)
+        peer.outbox.refuse(peer, error)
+
+    def _forget(self, entry: Entry) -> None:
+        self._services.backlog.give_back(len(entry.update.data))
+        self._settle()
+
+    # -- the log ---------------------------------------------------------------------------------
+
+    def take_batch(self) -> Batch | None:
+        """Hands the writer what was accepted."""
+        if not self._flight.has_accepted or self._flight.is_committing or self._position is None:
+            return None
+        updates = self._flight.take(self._options.max_batch_bytes)
+        return Batch(self.document, self._generation, self._position, updates)
+
+    def on_committed(self, position: int) -> None:
+        """Lets everything out that is durable now: increments, acks, states, in this order."""
+        self._position = position
+        for segment in self._flight.land():
+            self._audience.broadcast(segment.entries)
+            for entry in segment.entries:
+                self._services.backlog.give_back(len(entry.update.data))
+            label = position if segment.ends_row else position - 1
+            self._let_out(segment.leaving, label)
+        if self._is_reload_due:
+            self._load_again()
+            return
+        if self._flight.has_accepted:
+            self._services.log.enqueue(self)
+        self._fold_log(at_least=self._options.snapshot_every_rows)
+        self._settle()
+
+    def on_conflict(self) -> None:
+        """Loads again: another writer was first, or the document is gone."""
+        self._flight.put_back()
+        if self.stage is Stage.ENDED:
+            self._drop_flight()
+        elif self._is_reload_due:
+            self._load_again()
+        else:
+            self._services.documents.close(self.document)
+            self._lose("the log has moved on")
+
+    def _leave(self) -> None:
+        if self._position is not None:
+            self._let_out(self._flight.leave(), self._position)
+
+    def _let_out(self, leaving: list[Entry | State], position: int) -> None:
+        for what in leaving:
+            match what:
+                case Entry():
+                    self._audience.acknowledge(what)
+                    self._forget(what)
+                case State() if self._states.is_snapshot(what):
+                    self._snapshots.store(self._generation, position, what.data)
+                case State():
+                    self._states.hand_over(what)
+
+    # -- the worker ------------------------------------------------------------------------------
+
+    def on_opened(self, vector: dict[int, int]) -> None:
+        """Submits what was held and greets who waits."""
+        self._audience.reset(vector)
+        self.stage = Stage.OPEN
+        for entry in self._flight.restart():
+            self._check(entry)
+        for peer in list(self._audience.peers):
+            if peer.phase is Phase.NEW and not peer.awaits_answer:
+                self._greet(peer)
+            else:
+                self._catch_up(peer)
+        if self._is_retiring:
+            self._settle()
+        else:
+            self._retire_later()
+
+    def on_state(self, state: State) -> None:
+        """Passes a state on once all that is inside is durable."""
+        self._flight.wait(state)
+        self._leave()
+
+    def on_lost(self, loss: Loss) -> None:
+        """Loads again, without the update that killed the worker."""
+        if loss.blamed is not None and (entry := self._flight.strike(loss.blamed)) is not None:
+            self._forget(entry)
+            self._on_refused(entry.peer, loss.reason)
+        if loss.quarantined:
+            text = "This conversation can't be opened safely. An operator has been told."
+            log.error("document_quarantined", document=self.document, reason=loss.reason)
+            self._end(Quarantined(text))
+        else:
+            self._lose(loss.reason)
+
+    # -- from the first load to the end ----------------------------------------------------------
+
+    def _lose(self, reason: str) -> None:
+        if self.stage in (Stage.OPENING, Stage.OPEN):
+            log.warning("document_reloads", document=self.document, reason=reason)
+            self.stage = Stage.LOADING
+            self._load_again()
+
+    def _load_again(self) -> None:
+        self._is_reload_due = self._flight.is_committing
+        if not self._is_reload_due:
+            self._services.tasks.create_task(self._load(), name=f"load {self.document}")
+
+    async def _load(self) -> None:
+        try:
+            base = await read_base(self._services.log, self.document, self._is_wanted)
+        except SegueError as error:
+            self._end(error)
+        else:
+            self._open(base)
+
+    def _is_wanted(self) -> bool:
+        return self.has_peers or not self._flight.is_empty
+
+    def _open(self, base: Base) -> None:
+        if self._position is not None and base.generation != self._generation:
+            self._end(StartOver("This conversation was compacted. Start over from a fresh copy."))
+            return
+        if self._position != base.position:
+            self._audience.lag_all()
+        self._generation, self._position = base.generation, base.position
+        self._snapshots.reset(base)
+        self._states.forget()
+        self.stage = Stage.OPENING
+        self._services.documents.open(self.document, base.snapshot, base.updates, self)
+
+    def _retire_later(self) -> None:
+        if not self.has_peers and self.stage is not Stage.ENDED:
+            if self._grace is not None:
+                self._grace.cancel()
+            loop = asyncio.get_running_loop()
+            self._grace = loop.call_later(self._options.grace_s, self._begin_retiring)
+
+    async def retire(self) -> None:
+        """Ends the room without grace; returns when all is saved and a snapshot written.
+
+        Cancelling loses nothing: what was acknowledged is in the log.
+        """
+        self._begin_retiring()
+        await self._ended.wait()
+
+    def _begin_retiring(self) -> None:
+        self._is_retiring = True
+        self._settle()
+
+    def _settle(self) -> None:
+        if not self._is_retiring or self.has_peers or self.stage is not Stage.OPEN:
+            return
+        if not self._flight.is_empty or self._snapshots.under_way:
+            return
+        if not self._fold_log(at_least=1):
+            self._end(None)
+
+    def _fold_log(self, *, at_least: int) -> bool:
+        if self.stage is not Stage.OPEN or self._position is None or self._snapshots.under_way:
+            return False
+        if not self._snapshots.lacks_rows(self._position, at_least=at_least):
+            return False
+        self._snapshots.under_way = True
+        self._states.ask_snapshot()
+        return True
+
+    def abandon(self) -> None:
+        """Ends the room at once. What is unsaved was not acknowledged: its devices hold it."""
+        self._end(None)
+
+    def _end(self, error: SegueError | None) -> None:
+        if self.stage is Stage.ENDED:
+            return
+        self.stage = Stage.ENDED
+        self._services.documents.close(self.document)
+        for peer in list(self._audience.peers):
+            if error is not None:
+                self._refuse(peer, error)
+            self._audience.leave(peer)
+        self._drop_flight()
+        self._ended.set()
+        self._on_ended(self)
+
+    def _drop_flight(self) -> None:
+        for entry in self._flight.drop():
+            self._services.backlog.give_back(len(entry.update.data))
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _too_large(size_bytes: int, max_bytes: int) -> TooLarge:
+    return TooLarge(
+        f"One update has {size_bytes} bytes, over the limit of {max_bytes}. "
+        "Split the change into smaller ones; long texts belong into several edits."
+    )

@@ -1,0 +1,62 @@
+"""When a document's log is folded into a snapshot, and the writing of it."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from segue.errors import StorageUnavailable
+from segue.ids import DocumentId
+from segue.storage.ports import Base, UpdateLog
+
+log = structlog.get_logger(__name__)
+
+
+class Snapshots:
+    """One document's snapshots: at most one under way; a failed one is not tried again at once."""
+
+    def __init__(
+        self,
+        document: DocumentId,
+        updates: UpdateLog,
+        tasks: asyncio.TaskGroup,
+        on_done: Callable[[], None],
+    ) -> None:
+        self._document = document
+        self._updates = updates
+        self._tasks = tasks
+        self._on_done = on_done
+        self._position = 0
+        self.under_way = False
+
+    def reset(self, base: Base) -> None:
+        """Begins with what the log gave: its tail is not in a snapshot yet."""
+        self._position = base.position - len(base.updates)
+        self.under_way = False
+
+    def lacks_rows(self, position: int, *, at_least: int) -> bool:
+        """Tells whether so many rows up to `position` are in no snapshot."""
+        return position - self._position >= at_least
+
+    def store(self, generation: int, position: int, data: bytes) -> None:
+        """Starts writing a snapshot that holds every row up to `position`; empty means unproven."""
+        if data:
+            storing = self._store(generation, position, data)
+            self._tasks.create_task(storing, name=f"snapshot {self._document}")
+        else:
+            log.error("snapshot_unproven", document=self._document, position=position)
+            self._finish(position)
+
+    async def _store(self, generation: int, position: int, data: bytes) -> None:
+        try:
+            await self._updates.save_snapshot(self._document, generation, position, data)
+        except StorageUnavailable as error:
+            log.warning("snapshot_not_saved", document=self._document, reason=str(error))
+        except Exception:  # a snapshot's failure loses nothing: the log holds it all
+            log.exception("snapshot_failed", document=self._document)
+        self._finish(position)
+
+    def _finish(self, position: int) -> None:
+        self._position = max(position, self._position)
+        self.under_way = False
+        self._on_done()
