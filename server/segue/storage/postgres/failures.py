@@ -10,6 +10,7 @@ from segue.errors import ConfigurationError, SegueError, StorageUnavailable
 LEAST_FREE_BYTES: Final = 128 * 1024 * 1024
 """A new cluster takes 40 MB, its log of changes as much again when it is used."""
 
+_LAST_BYTES: Final = 16 * 1024 * 1024  # one file of its log of changes; without it Postgres ends
 _FULL: Final = ("No space left on device", "Disk quota exceeded")
 _FULL_CODES: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -37,6 +38,15 @@ def failed(what: str, folder: Path, log: Path, output: str) -> SegueError:
     lines = [line for line in output.splitlines() if line.strip()][-8:]
     last = "\n  ".join(lines) or "(it said nothing)"
     return ConfigurationError(f"{what} in {folder}. It said:\n  {last}\nThe log is {log}.")
+
+
+def unanswered(folder: Path, log: Path, error: Exception) -> StorageUnavailable:
+    """Translates what a Postgres that has just started answered to its first statement."""
+    if any(sign in str(error) for sign in _FULL) or shutil.disk_usage(folder).free < _LAST_BYTES:
+        return disk_full("Postgres can't be used", folder)
+    return StorageUnavailable(
+        f"Postgres in {folder} started, and does not answer ({type(error).__name__}: {error}). Its log is {log}."
+    )
 
 
 def from_os(folder: Path, account: str, error: OSError) -> SegueError:

@@ -33,13 +33,23 @@ async def end_leftovers(cluster: Path) -> tuple[int, ...]:
     for number, seconds in _STEPS:
         _signal(_running_in(cluster), number)
         if await _gone_within(cluster, seconds):
-            (cluster / "postmaster.pid").unlink(missing_ok=True)
+            _remove_misleading_pid_file(cluster / "postmaster.pid")
             return tuple(process.pid for process in found)
     pids = ", ".join(str(process.pid) for process in _running_in(cluster))
     raise StorageUnavailable(
         f"An old Postgres (pid {pids}) in {cluster} does not end, not even by SIGKILL: the disk below it "
         "may hang. Look at that disk, then start again."
     )
+
+
+def _remove_misleading_pid_file(path: Path) -> None:
+    """Removes it if a stranger has its pid now; else it stays, for what Postgres itself checks with it."""
+    try:
+        pid = path.read_text().partition("\n")[0].strip()
+    except FileNotFoundError:
+        return
+    if not pid.isdigit() or psutil.pid_exists(int(pid)):
+        path.unlink(missing_ok=True)
 
 
 def _running_in(cluster: Path) -> list[psutil.Process]:

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from segue.errors import ConfigurationError
 from segue.storage.postgres.account import Account
 
@@ -30,6 +32,9 @@ _SOCKET_NAME: Final = ".s.PGSQL.5432"
 _MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
 _SHORT: Final = "/tmp"  # noqa: S108 - the name must be short, and mkdtemp makes a 0700 folder in it
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ def find_place(asked: Path, account: Account, moved: Path) -> Place:
     """
     pointer = asked / "location"
     if pointer.exists():
-        place = Place(Path(pointer.read_text().strip()), moved=True)
+        place = _follow(pointer)
     elif reaches(account, asked):
         place = Place(asked, moved=False)
     elif (asked / "cluster").exists():
@@ -114,6 +119,16 @@ def make_private(folder: Path, account: Account) -> None:
     folder.chmod(0o700)
 
 
+def _follow(pointer: Path) -> Place:
+    folder = Path(pointer.read_text().strip())
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"The database is in {folder}, says {pointer}, and that folder is gone. Bring it back, or delete "
+            f"{pointer} to start with an empty database."
+        )
+    return Place(folder, moved=True)
+
+
 def _move(pointer: Path, moved: Path, asked: Path, account: Account) -> Place:
     make_folder(moved, account)
     folder = moved / f"data-{secrets.token_hex(8)}"
@@ -128,4 +143,10 @@ def _move(pointer: Path, moved: Path, asked: Path, account: Account) -> Place:
     draft = pointer.with_suffix(".new")
     draft.write_text(f"{folder}\n")
     draft.replace(pointer)
+    log.warning(
+        "postgres_data_goes_elsewhere",
+        reason=f"the account {account.name}, which runs Postgres for root, can't enter the folder",
+        asked=str(asked),
+        folder=str(folder),
+    )
     return Place(folder, moved=True)

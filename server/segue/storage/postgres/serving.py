@@ -140,10 +140,8 @@ async def open_database(layout: Layout) -> None:
             connection = await _connect(layout, "postgres")
             await connection.execute(_CREATE_DATABASE, timeout=_CONNECT_S)
         await connection.close(timeout=_CONNECT_S)
-    except (asyncpg.DiskFullError, TimeoutError, asyncpg.PostgresError) as error:
-        raise failures.failed(
-            "The new Postgres does not answer", layout.place.folder, layout.place.log, str(error)
-        ) from error
+    except (asyncpg.PostgresError, OSError) as error:
+        raise failures.unanswered(layout.place.folder, layout.place.log, error) from error
 
 
 async def _is_ready(place: Place, guarded: Guarded) -> bool:
