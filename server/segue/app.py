@@ -225,17 +225,18 @@ class Node:
         else:
             await migrations.check(database)
         lock = await stack.enter_async_context(node_lock(database))
-        self._obstacles = lambda: [] if lock.held else ["Another node serves this database."]
+        self._obstacles = lambda: [_STARTING if lock.held else "Another node serves this database."]
         await lock.wait_held()
         claims = ClaimWriter(database, secrets.randbits(63))
         commits = await stack.enter_async_context(group_commit(claims, held=lock.wait_held))
-        self._obstacles = lambda: _obstacles(lock, commits)
         pool = await stack.enter_async_context(Pool(_pool_options(settings)))
         stack.push_async_callback(_drain, commits)
         updates = PostgresUpdateLog(database, commits)
         hub = await stack.enter_async_context(Hub(pool, updates, _hub_options(settings)))
         equip = partial(self._equip, hub, PostgresRegister(database))
         await stack.enter_async_context(self._sockets.serving(equip))
+        # Not before: whoever comes at the word "ready" is let in.
+        self._obstacles = lambda: _obstacles(lock, commits)
 
     def _equip(
         self, hub: Hub, register: PostgresRegister, tasks: asyncio.TaskGroup
