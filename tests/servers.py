@@ -187,6 +187,8 @@ class SegueServer:
         """Starts it and waits until it is ready; it and its children are gone afterwards."""
         server = cls(folder, settings, database_url)
         try:
+            if database_url is not None:
+                await server.migrate()
             await server.start()
             yield server
         finally:
@@ -228,14 +230,24 @@ class SegueServer:
         )
         return mint(SECRET.encode(), claims, now=now or datetime.now(UTC).timestamp(), ttl_s=ttl_s)
 
+    async def migrate(self) -> None:
+        """Brings the database to this version's schema, as a release does before it serves."""
+        done = await anyio.run_process(
+            [sys.executable, "-m", "segue", "migrate"],
+            cwd=self.folder,
+            env=self._environment(),
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+
     async def start(self, *, ready: bool = True) -> None:
         """Starts a life of the server, by default up to the moment it is ready."""
         self._launch()
         if ready:
             await self.ready()
 
-    def _launch(self) -> None:
-        environment = {
+    def _environment(self) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],  # noqa: TID251 - the server needs the system's programs
             "HOST": "127.0.0.1",
             "PORT": str(self.port),
@@ -244,11 +256,13 @@ class SegueServer:
             **({} if self.database_url is None else {"DATABASE_URL": self.database_url}),
             **self.settings,
         }
+
+    def _launch(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "segue", "serve"],
                 cwd=self.folder,
-                env=environment,
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -23,8 +23,8 @@ async def test_a_foreign_device_cannot_write_under_a_sleepers_client_id(
     may_edit = server.token("mallory", sessions={session: Role.EDITOR})
     thief = await host.open(dialect, server.url, session, may_edit)
     await thief.wait(synced=True)
-    await thief.call("impersonate", client=sleeper.client)
-    await thief.edit((5, 0, " no more......"))
+    forged = [[5, 0, " no more......"]]
+    await thief.call("forge", client=sleeper.client, root="text", patches=forged)
     await thief.wait(stopped=True)
 
     await host.each("online", [sleeper])

@@ -43,8 +43,14 @@ export const COMMANDS = {
   drop: ({ id, root, path }) => dropValue(find(id).doc, root, path),
   apply: ({ id, update }) => Y.applyUpdate(find(id).doc, bytes(update), 'test'),
 
-  /** Goes on under a client id that belongs to somebody else. */
-  impersonate: ({ id, client }) => void (find(id).doc.clientID = client),
+  /** Edits under a client id that belongs to somebody else. */
+  forge({ id, client, root, patches }) {
+    const { doc } = find(id)
+    const own = doc.clientID
+    doc.clientID = client
+    patchText(doc, root, patches)
+    doc.clientID = own
+  },
 
   async type({ id, ...how }) {
     const device = find(id)

@@ -1,0 +1,111 @@
+"""README as a newcomer reads it: its snippets run, its tables are the truth."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from segue import errors
+from segue.settings import describe
+from servers import PostgresServer, SegueServer
+
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text()
+NODE_MODULES = ROOT / "tests/stock/node_modules"
+
+
+def snippet(name: str) -> str:
+    """Gives the code behind the mark `<!-- test: name -->`."""
+    found = re.search(rf"<!-- test: {name} -->\n```js\n(.*?)```", README, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+@contextmanager
+def program(folder: Path, name: str, server: SegueServer) -> Iterator[subprocess.Popen[str]]:
+    """Runs a snippet as it stands, but for the server's port."""
+    code = snippet(name).replace("ws://127.0.0.1:8000", server.url)
+    (folder / f"{name}.mjs").write_text(code)
+    environment = {"PATH": os.environ["PATH"], "TOKEN": server.token("alice")}  # noqa: TID251
+    process = subprocess.Popen(
+        ["node", f"{name}.mjs"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], *wanted: str) -> str:
+    """Reads what a program prints until all of `wanted` came."""
+    assert process.stdout is not None
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if all(text in seen for text in wanted):
+            return seen
+    raise AssertionError(f"the program ended after:\n{seen}")
+
+
+@pytest.mark.anyio
+async def test_both_snippets_run_and_meet(server: SegueServer, tmp_path: Path) -> None:
+    (tmp_path / "node_modules").symlink_to(NODE_MODULES)
+    with program(tmp_path, "y-websocket", server) as phone, anyio.fail_after(60):
+        await anyio.to_thread.run_sync(read_until, phone, "Lisbon in May? ", abandon_on_cancel=True)
+        with program(tmp_path, "hocuspocus", server) as laptop:
+            await anyio.to_thread.run_sync(read_until, laptop, "Saved", abandon_on_cancel=True)
+            await anyio.to_thread.run_sync(
+                read_until, phone, "From the laptop: Lisbon in May? ", abandon_on_cancel=True
+            )
+
+
+def test_the_table_of_settings_is_complete() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`(.*?)`)? ?\| (.*) \|$", README, re.MULTILINE)
+    assert rows == [(each.variable, each.default, each.meaning) for each in describe()]
+
+
+def test_every_close_code_is_explained() -> None:
+    explained = {int(code) for code in re.findall(r"\b(\d{4})\b(?=[^|\n]*\| )", README)}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    ours = {kind.close_code for kind in kinds if issubclass(kind, errors.SegueError)}
+    assert ours - {1011} <= explained
+
+
+@pytest.mark.anyio
+async def test_the_web_line_of_the_procfile_serves_every_address(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    assert lines["release"] == "segue migrate"
+    own = SegueServer(tmp_path, {"HOST": ""}, await postgres.new_database())
+    await own.migrate()
+    environment = {**own._environment(), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    with own.log.open("ab") as log:
+        own.process = subprocess.Popen(
+            ["sh", "-c", f"exec env {lines['web']}"],
+            cwd=tmp_path,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        await own.ready()
+        listening = Path("/proc/net/tcp").read_text()
+        assert f"00000000:{own.port:04X} 00000000:0000 0A" in listening, "not on every address"
+    finally:
+        await own.end()
+
