@@ -53,6 +53,10 @@ def _switch(raw: str) -> bool:
     return value
 
 
+def _is_empty(raw: str) -> bool:
+    return not raw
+
+
 def _level(raw: str) -> str:
     if raw.lower() not in _LEVELS:
         raise _Unusable(f"none of {', '.join(_LEVELS)}")
@@ -150,6 +154,9 @@ class Settings:
     port: int = _from("PORT", "8000", _whole(0, 65535), "Port to listen on; 0 takes any free one.")
     log_level: str = _from(
         "LOG_LEVEL", "info", _level, "Least level that is logged: debug, info, warning or error."
+    )
+    colour: bool = _from(
+        "NO_COLOR", "", _is_empty, "Set to anything: no colours in the terminal.", example="1"
     )
     database_url: str | None = _from_hidden(
         "DATABASE_URL",

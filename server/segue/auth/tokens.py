@@ -77,8 +77,8 @@ def mint(secret: bytes, claims: Claims, *, now: float, ttl_s: float) -> str:
         name=claims.name,
         scope=claims.scope,
         sessions=None if sessions is None else {str(key): sessions[key] for key in sessions},
-        iat=now,
-        exp=now + ttl_s,
+        iat=int(now),  # fractions are allowed, and not every library reads them
+        exp=int(now + ttl_s),
     )
     header = {"alg": _ALGORITHM, "typ": "JWT"}
     return jws.serialize_compact(header, msgspec.json.encode(payload), _key(secret), [_ALGORITHM])

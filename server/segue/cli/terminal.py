@@ -1,0 +1,111 @@
+"""What the commands print for people."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import click
+
+from segue.settings import Settings, database_place, describe
+
+_ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+
+
+class Terminal:
+    """Prints to stdout, and notes and errors to stderr; in colour where that is wanted."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self._colour = colour
+
+    def say(self, text: str = "") -> None:
+        """Prints a line to stdout."""
+        click.echo(text, color=None if self._colour else False)
+
+    def note(self, text: str) -> None:
+        """Prints a line that is not the command's result."""
+        click.echo(text, err=True, color=None if self._colour else False)
+
+    def fail(self, text: str) -> None:
+        """Prints the one line of an error."""
+        self.note(f"{click.style('Error:', fg='red', bold=True)} {text}")
+
+    def table(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Prints names and what they stand for, in two columns."""
+        rows = list(rows)
+        width = max(len(name) for name, _ in rows)
+        for name, text in rows:
+            self.say(f"  {click.style(name.ljust(width), dim=True)}   {text}".rstrip())
+
+
+def ready_banner(
+    terminal: Terminal, settings: Settings, asked_port: int, folder: Path | None
+) -> None:
+    """Prints what someone who has just started a server wants to know next.
+
+    `folder` is where its own Postgres really keeps data, if it runs one.
+    """
+    title = f"Segue {version('segue')} is ready"
+    terminal.say(f"\n  {click.style(title, fg='green', bold=True)}\n")
+    terminal.table(_banner_rows(settings, asked_port, folder))
+    terminal.say()
+
+
+def _banner_rows(settings: Settings, asked_port: int, folder: Path | None) -> list[tuple[str, str]]:
+    address = f"{_reachable(settings.host)}:{settings.port}"
+    moved = asked_port not in (0, settings.port)
+    taken = f"  (port {asked_port} is taken; this is the next free one)" if moved else ""
+    return [
+        ("Server", click.style(f"http://{address}", bold=True) + taken),
+        ("y-websocket", f"ws://{address}/v1/sync"),
+        ("Hocuspocus", f"ws://{address}/v1/collab"),
+        ("Get a token", click.style(command_line(settings, "token --user alice"), bold=True)),
+        ("Data", _kept_where(settings, folder)),
+        ("Stop", "Ctrl+C; the data stays"),
+    ]
+
+
+def _kept_where(settings: Settings, folder: Path | None) -> str:
+    if settings.database_url is not None:
+        return f"in Postgres at {database_place(settings.database_url)}"
+    data = settings.data.absolute()
+    if folder is None or folder.is_relative_to(data):
+        return str(data)
+    return f"{folder}  ({data} is closed to the account that runs Postgres)"
+
+
+def command_line(settings: Settings, arguments: str) -> str:
+    """Gives a command of ours so that pasting it into the same terminal works."""
+    return f"{_data_folder(settings)}{_program()} {arguments}"
+
+
+def _data_folder(settings: Settings) -> str:
+    default = {setting.variable: setting.default for setting in describe()}["SEGUE_DATA"]
+    if settings.data == Path(default):
+        return ""
+    return f"SEGUE_DATA={shlex.quote(str(settings.data))} "
+
+
+def _program() -> str:
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return f"{_typed(Path(sys.executable))} -m segue"
+    found = shutil.which(program.name)
+    if found is not None and Path(found).resolve() == program.resolve():
+        return program.name
+    return _typed(program)
+
+
+def _typed(program: Path) -> str:
+    """Gives a path as one would type it here."""
+    path, here = program.absolute(), Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def _reachable(host: str) -> str:
+    if host in _ANY_ADDRESS:
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
