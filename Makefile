@@ -1,4 +1,4 @@
-# Everything a newcomer needs: `make run` and `make test`. No tool but make, Python and Node has to be there first.
+# `make run` and `make test` are all a newcomer needs; each sets up what it lacks.
 PY := .venv/bin/python
 UV := .venv/bin/uv
 
@@ -6,6 +6,7 @@ UV := .venv/bin/uv
 
 setup: .venv/.ready
 
+# A virtual environment of its own, because Debian's Python refuses `pip install`.
 .venv/bin/uv:
 	python3 -m venv .venv
 	.venv/bin/pip install -q uv
@@ -15,13 +16,22 @@ setup: .venv/.ready
 	@touch $@
 
 tests/stock/node_modules/.ready: tests/stock/package.json
-	cd tests/stock && npm install --no-audit --no-fund --silent
+	cd tests/stock && npm install --silent
 	@touch $@
+
+# The storage tests run on Segue's own Postgres and on Debian's. Where it is missing it is installed,
+# by whoever may; elsewhere these tests are skipped and say so.
+.PHONY: debian-postgres
+debian-postgres:
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	     && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; } \
+	|| echo "No PostgreSQL of Debian's here: its tests are skipped (apt install postgresql)."
 
 run: setup
 	@.venv/bin/segue dev $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
-test: setup tests/stock/node_modules/.ready
+test: setup tests/stock/node_modules/.ready debian-postgres
 	$(PY) -m pytest -q $(ARGS)
 
 check: setup
@@ -30,5 +40,5 @@ check: setup
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-cache
 
-bench: setup
+bench: setup tests/stock/node_modules/.ready
 	$(PY) -m bench

@@ -11,12 +11,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-import structlog
 from starlette.websockets import WebSocket
 from typing_extensions import override
 
 from segue.auth.grants import Role
-from segue.errors import Forbidden, ProtocolError, Restarting, SegueError, TooMany, Unauthenticated
+from segue.errors import (
+    Forbidden,
+    ProtocolError,
+    Restarting,
+    SegueError,
+    Stalled,
+    TooMany,
+    Unauthenticated,
+)
 from segue.http.direct import STATE_KEY, DirectProtocol
 from segue.http.problems import problem, status_of
 from segue.http.seat import Seat, SyncServices
@@ -36,7 +43,6 @@ from segue.wire.messages import (
 from segue.wire.owed import Owed
 from segue.wire.ywebsocket import YWebsocket
 
-log = structlog.get_logger(__name__)
 
 _PERMANENT: Final = range(4400, 4500)
 _TRY_AGAIN: Final = 1013
@@ -76,8 +82,7 @@ class Connection(ABC):
         """Does what is due: keep-alives, deadlines. Called about once a second."""
         options = self._services.options
         if self._socket.stalled_for_s(now_s) > options.stalled_s:
-            log.info("stalled_socket_aborted")
-            self._socket.abort()
+            self.close(Stalled("The device read nothing for a minute. Connect again."))
             return
         for seat in self._seats():
             seat.on_tick(now_s)
