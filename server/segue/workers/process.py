@@ -13,7 +13,7 @@ import structlog
 from typing_extensions import override
 
 from segue.workers.options import PoolOptions
-from segue.workers.protocol import AnswerReader, Answers, Terms, request_frame
+from segue.workers.protocol import AnswerReader, Answers, Terms, UnreadableAnswers, request_frame
 from segue.workers.slot import Running, Slot
 from segue.workers.watch import Finding
 
@@ -50,7 +50,7 @@ class Pipe(asyncio.Protocol):
         """Called by the loop. Bytes that are no answers end the pipe, and so the worker."""
         try:
             frames = self._reader.feed(data)
-        except msgspec.DecodeError as error:
+        except UnreadableAnswers as error:
             _log.error("worker_answers_unreadable", error=type(error).__name__)
             self.abort()
             return

@@ -127,6 +127,9 @@ class Answers(msgspec.Struct, frozen=True, array_like=True):
     answers: tuple[Answer, ...] = ()
 
 
+UnreadableAnswers = msgspec.DecodeError
+"""What `AnswerReader.feed` raises."""
+
 _encoder: Final = msgspec.msgpack.Encoder()
 _requests: Final = msgspec.msgpack.Decoder(tuple[Request, ...])
 _answers: Final = msgspec.msgpack.Decoder(Answers)
@@ -173,7 +176,7 @@ class AnswerReader:
         """Takes the next bytes and gives the frames they complete.
 
         Raises:
-            msgspec.DecodeError: the bytes are no answers; the stream can't be read on.
+            UnreadableAnswers: the bytes are no answers; the stream can't be read on.
         """
         self._buffer += data
         complete = []

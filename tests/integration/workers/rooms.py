@@ -107,6 +107,9 @@ class Room:
         """Waits until every submission has its outcome."""
         await self.until(lambda: self.lives and not self._asked)
 
+    async def until_lost(self, times: int) -> None:
+        await self.until(lambda: len(self.losses) == times)
+
     async def says(self, *updates: bytes) -> None:
         """Submits and waits for the outcomes."""
         self.submit(*updates)

@@ -4,12 +4,15 @@ An update `WHEN:WHAT` does WHAT as soon as it is there at WHEN (check, open, sta
 update is simply kept. Everything around the document is the real worker.
 """
 
+import json
 import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import msgspec
+from pycrdt import Doc, Text
 
 from segue.document.replica import Broken
 from segue.document.submission import LoggedUpdate, Submission
@@ -68,12 +71,25 @@ def _do(what: str) -> None:
             os.abort()
         case "eat":
             bytearray(2**40)
+        case "bomb":
+            _explode()
         case "panic":
             raise Panic
         case "raise":
             raise ValueError
         case _:
             os.kill(os.getpid(), signal.Signals[what])
+
+
+def _explode() -> None:
+    """Reads a small text that makes the CRDT ask for 4 GiB."""
+    data = Path(__file__).parents[2] / "data"
+    poisons = json.loads((data / "poison.json").read_text())
+    (bomb,) = (entry["hex"] for entry in poisons if entry["name"] == "process abort on read")
+    document = Doc()
+    for update in (*json.loads((data / "full.json").read_text()), bomb):
+        document.apply_update(bytes.fromhex(update))
+    str(document.get("t", type=Text))
 
 
 if __name__ == "__main__":
