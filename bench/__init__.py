@@ -1,0 +1,1 @@
+"""Measures what Segue costs. `make bench` prints the table; speed is never part of a test."""
