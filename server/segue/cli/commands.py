@@ -49,10 +49,10 @@ def dev(host: str | None, port: int | None) -> None:
     def banner(folder: Path | None) -> None:
         ready_banner(terminal, settings, asked, folder)
         _configure_logging(settings)
+        _warn(settings)
 
     # Until then only what is wrong is logged: what an operator reads first is the banner.
     _configure_logging(_quiet(settings))
-    _warn_of_unknown()
     terminal.say("Setting up a database, then starting ..." if is_first else "Starting ...")
     with suppress(KeyboardInterrupt):
         app.serve(settings, sockets=sockets, banner=banner)
@@ -69,7 +69,7 @@ def serve(host: str | None, port: int | None) -> None:
     sockets = listen(settings.host, settings.port)
     settings = replace(settings, port=port_of(sockets))
     _configure_logging(settings)
-    _warn_of_unknown()
+    _warn(settings)
     log.info("node.listening", host=settings.host, port=settings.port)
     if settings.database_url is None:
         log.info("node.own_postgres", data=str(settings.data.absolute()), because="no DATABASE_URL")
@@ -182,6 +182,8 @@ def _quiet(settings: Settings) -> Settings:
     return settings
 
 
-def _warn_of_unknown() -> None:
+def _warn(settings: Settings) -> None:
+    if not settings.limits:
+        log.warning("limits.off", hint="SEGUE_LIMITS=off is for benchmarks: anyone can flood this")
     for variable in unknown():
         log.warning("settings.unknown", variable=variable)
