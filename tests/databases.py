@@ -12,10 +12,12 @@ import asyncpg
 import pytest
 
 from postgres_servers import KINDS, throwaway_server
+from segue.ids import DocumentId, UserId
 from segue.storage.claims import ClaimWriter
 from segue.storage.database import Database, Limits
 from segue.storage.group_commit import GroupCommit, group_commit
 from segue.storage.migrations import migrate
+from segue.storage.register import PostgresRegister
 
 TEMPLATE = "segue_template"
 
@@ -28,8 +30,7 @@ async def server_dsn(request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """Gives the connection string of a server that all tests share: don't stop it."""
     async with throwaway_server(request.param) as server:
         await _create(server.dsn, TEMPLATE)
-        async with open_database(for_database(server.dsn, TEMPLATE)) as template:
-            await migrate(template)
+        await migrated(for_database(server.dsn, TEMPLATE))
         yield server.dsn
 
 
@@ -59,6 +60,12 @@ def open_database(dsn: str, limits: Limits = LIMITS) -> Database:
     return Database(dsn, allow_unsafe=True, limits=limits)
 
 
+async def migrated(dsn: str) -> None:
+    """Gives a database the schema."""
+    async with open_database(dsn) as database:
+        await migrate(database)
+
+
 def for_database(dsn: str, name: str) -> str:
     """Gives the connection string of another database of the same server."""
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
@@ -77,11 +84,24 @@ async def cloned(server_dsn: str, template: str) -> AsyncIterator[str]:
 
 async def execute(dsn: str, statement: str, *arguments: object) -> None:
     """Runs one statement on a connection of its own."""
+    async with connected(dsn) as connection:
+        await connection.execute(statement, *arguments)
+
+
+@asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """Gives a plain connection."""
     connection = await asyncpg.connect(dsn)
     try:
-        await connection.execute(statement, *arguments)
+        yield connection
     finally:
         await connection.close()
+
+
+async def create_session(database: Database, session: str, user: str = "alice") -> None:
+    """Registers a session."""
+    register = PostgresRegister(database)
+    await register.open_session(DocumentId(session), UserId(user), create=True)
 
 
 async def _create(server_dsn: str, name: str, template: str = "template0") -> None:
@@ -94,9 +114,9 @@ async def open_commits(
 ) -> AsyncIterator[GroupCommit]:
     """Runs a group commit as a node does, but for the node lock."""
     claims = writer or ClaimWriter(database, secrets.randbits(63))
-    async with group_commit(claims, held=_always) as commits:
+    async with group_commit(claims, held=always_held) as commits:
         yield commits
 
 
-async def _always() -> None:
+async def always_held() -> None:
     """Stands for a node lock that is held."""

@@ -1,13 +1,30 @@
 """A room's side of the group commit, small enough to see through: what it wrote, what it was told."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
+
+import anyio
 
 from segue.document.submission import LoggedUpdate
 from segue.ids import DeviceId, DocumentId, UserId
+from segue.storage.group_commit import GroupCommit
 from segue.storage.ports import Base, Batch, BatchSource
 
 CONFLICT = "conflict"
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits for what has no signal of its own."""
+    with anyio.fail_after(30):
+        while not condition():  # noqa: ASYNC110 - the code under test has no test signals
+            await anyio.sleep(0.001)
+
+
+async def rounds_later(commits: GroupCommit, rounds: int) -> None:
+    """Waits until the writer has made so many statements more."""
+    enough = commits.stats.rounds + rounds
+    await until(lambda: commits.stats.rounds >= enough)
 
 
 class Writer(Protocol):

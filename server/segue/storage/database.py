@@ -49,10 +49,20 @@ OUTAGE: Final = (
 )
 """What may pass without a change of ours. Nothing was acknowledged; whoever asked asks again."""
 
+LOST: Final = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+"""Those that end the connection: with another one, the next attempt may do."""
+
 MISCONFIGURED: Final = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
-    asyncpg.ClientConfigurationError,
+    ValueError,  # an address that is none; asyncpg's ClientConfigurationError is one
     asyncpg.InsufficientPrivilegeError,
 )
 """What no waiting cures."""
@@ -86,10 +96,7 @@ class ConnectionLost(StorageUnavailable):
 
 def unavailable(error: BaseException) -> StorageUnavailable:
     """Gives the user's error for an outage. The cause, which may name hosts, goes to the log only."""
-    lost = isinstance(
-        error, asyncpg.PostgresConnectionError | asyncpg.InterfaceError | ConnectionError
-    )
-    kind = ConnectionLost if lost else StorageUnavailable
+    kind = ConnectionLost if isinstance(error, LOST) else StorageUnavailable
     return kind(
         "The server can't reach its database right now. Nothing is lost: "
         "unsaved changes stay on this device and are sent again."
@@ -185,7 +192,8 @@ class Database:
         """Runs `action` on a connection of the pool; it must be idempotent.
 
         A pooled connection may have died unnoticed (a restart of Postgres), so an action that
-        finds its connection gone is run once more, on another.
+        finds its connection gone is run once more, on another. What Postgres says against the
+        arguments, or asyncpg (a ValueError), passes through.
 
         Raises:
             StorageUnavailable: Postgres can't be asked right now.
@@ -200,15 +208,13 @@ class Database:
             async with self._pool.acquire(timeout=self._limits.command_s) as connection:
                 try:
                     return await action(connection)
-                except ValueError:  # asyncpg can't encode an argument: the connection is fine
-                    raise
                 except (*OUTAGE, asyncio.CancelledError):
                     # Else giving it back waits for an answer that may never come.
                     connection.terminate()
                     raise
+        except ValueError:  # asyncpg can't encode an argument, which is an InterfaceError too
+            raise
         except (*OUTAGE, *MISCONFIGURED, ConfigurationError) as error:
-            if isinstance(error, ValueError):
-                raise
             log.warning("storage.unavailable", error=type(error).__name__, reason=str(error))
             raise unavailable(error) from error
 

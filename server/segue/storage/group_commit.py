@@ -23,9 +23,10 @@ from typing import Final, Protocol
 import structlog
 
 from segue.errors import StorageUnavailable
+from segue.ids import DocumentId
 from segue.storage.claims import Claim, Outcome, RowRefused
 from segue.storage.payload import encode_updates
-from segue.storage.ports import Batch, BatchSource
+from segue.storage.ports import BatchSource
 
 log = structlog.get_logger()
 
@@ -51,6 +52,7 @@ class CommitStats:
     rows: int = 0
     bytes: int = 0
     conflicts: int = 0
+    refused: int = 0
     outages: int = 0
     last_error: str | None = None
     """Why the last statement failed; None as soon as one succeeds."""
@@ -144,14 +146,25 @@ class GroupCommit:
             if source in self._claims:
                 continue
             del self._raised[source]
-            batch = source.take_batch()
-            if batch is not None:
-                claim = self._claims[source] = self._claim(batch)
+            claim = self._take_batch(source)
+            if claim is not None:
+                self._claims[source] = claim
                 size += len(claim.payload)
 
-    def _claim(self, batch: Batch) -> Claim:
+    def _take_batch(self, source: BatchSource) -> Claim | None:
+        try:
+            batch = source.take_batch()
+        except Exception:
+            log.exception("storage.source_failed")
+            return None
+        if batch is None:
+            return None
         self._batches += 1
-        payload = encode_updates(batch.updates)
+        try:
+            payload = encode_updates(batch.updates)
+        except ValueError as error:  # a name that is no text
+            self._refuse(source, batch.document, error)
+            return None
         return Claim(batch.document, batch.generation, batch.last, self._batches, payload)
 
     async def _commit(self, sources: Sequence[BatchSource]) -> None:
@@ -168,9 +181,9 @@ class GroupCommit:
     async def _isolate(self, sources: Sequence[BatchSource], error: RowRefused) -> None:
         """Finds the impossible row by halves, so that the others are written."""
         if len(sources) == 1:
-            document = self._claims[sources[0]].document
-            log.error("storage.row_refused", document=document, reason=str(error))
-            self._settle(sources[0], Outcome.CONFLICT)
+            claim = self._claims.pop(sources[0])
+            self._busy.discard(sources[0])
+            self._refuse(sources[0], claim.document, error)
             return
         half = len(sources) // 2
         await self._commit(sources[:half])
@@ -182,17 +195,28 @@ class GroupCommit:
             return
         self._busy.discard(source)
         claim = self._claims.pop(source)
+        if outcome is Outcome.COMMITTED:
+            self.stats.rows += 1
+            self.stats.bytes += len(claim.payload)
+            self._tell(claim.document, lambda: source.on_committed(claim.last + 1))
+        else:
+            self.stats.conflicts += 1
+            self._tell(claim.document, source.on_conflict)
+
+    def _refuse(self, source: BatchSource, document: DocumentId, error: Exception) -> None:
+        # Only the error's kind: its text may quote what was to be written.
+        log.error(
+            "storage.row_refused", document=document, reason=type(error.__cause__ or error).__name__
+        )
+        self.stats.refused += 1
+        self._tell(document, source.on_conflict)
+
+    def _tell(self, document: DocumentId, call: Callable[[], None]) -> None:
         try:
-            if outcome is Outcome.COMMITTED:
-                self.stats.rows += 1
-                self.stats.bytes += len(claim.payload)
-                source.on_committed(claim.last + 1)
-            else:
-                self.stats.conflicts += 1
-                source.on_conflict()
+            call()
         except Exception:
             # A source raises nothing; if one does, the other documents must not pay for it.
-            log.exception("storage.source_failed", document=claim.document)
+            log.exception("storage.source_failed", document=document)
 
     def _note_outage(self, error: StorageUnavailable) -> float:
         cause = error.__cause__
