@@ -18,7 +18,9 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 
 GC: Final = 0
 DELETED: Final = 1
+BINARY: Final = 3
 STRING: Final = 4
+EMBED: Final = 5
 FORMAT: Final = 6
 TYPE: Final = 7
 ANY: Final = 8
@@ -224,9 +226,9 @@ def _subdocument(data: bytes, index: int) -> Content:
 READERS: Final[dict[int, Callable[[bytes, int], Content]]] = {
     DELETED: _deleted,
     2: _legacy_json,
-    3: _binary,
+    BINARY: _binary,
     STRING: _string,
-    5: _embed,
+    EMBED: _embed,
     FORMAT: _format,
     TYPE: _type,
     ANY: _any,

@@ -7,7 +7,7 @@ pycrdt's PanicException is a BaseException, and an exception does not roll its t
 from collections.abc import Callable
 from typing import TypeVar
 
-from pycrdt import Doc, Map, TransactionEvent
+from pycrdt import Doc, Text, TransactionEvent
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class Crdt:
 
     def __init__(self) -> None:
         """Makes an empty document."""
-        self._doc: Doc[Map[object]] = Doc()
+        self._doc: Doc[Text] = Doc()
 
     def apply(self, update: bytes) -> None:
         """Merges an update.
@@ -48,6 +48,22 @@ class Crdt:
             Failed: the document has to be thrown away.
         """
         return _guarded(lambda: self._doc.get_update(vector))
+
+    def text(self, root: str) -> str:
+        """Reads a root that is a text; of anything else in it, nothing.
+
+        Raises:
+            Failed: the document has to be thrown away.
+        """
+        return _guarded(lambda: str(self._doc.get(root, type=Text)))
+
+    def vector(self) -> bytes:
+        """Encodes the state vector as the CRDT itself has it.
+
+        Raises:
+            Failed: the document has to be thrown away.
+        """
+        return _guarded(self._doc.get_state)
 
     def _apply_watched(self, update: bytes) -> bool:
         events: list[None] = []

@@ -11,16 +11,19 @@ turns both halves into U+FFFD, pycrdt keeps the whole and writes a state with sh
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Final
 
 from segue.auth.grants import Role
 from segue.document.content import DELETED, GC, Refusal
 from segue.document.grants import Identity, Memory, Review, identity_of
 from segue.document.places import Part, Place, Places
-from segue.document.ranges import DeleteSet, Ranges
+from segue.document.ranges import DeleteSet, Ranges, covers
 from segue.document.update import Id, ParsedUpdate, Section, Struct
 from segue.ids import UserId
 
-MAX_CHAIN = 5_000
+READ_ONLY: Final = "a viewer may only read"
+
+MAX_CHAIN: Final = 5_000
 """Clients in one update that wait for each other in a row; the CRDT searches the row each time."""
 
 
@@ -99,6 +102,11 @@ class Gate:
         self._keep(draft, writer)
         return Admission.NEWS if queues else Admission.DELETES
 
+    @property
+    def text_roots(self) -> list[str]:
+        """The roots that have held text."""
+        return self._places.text_roots()
+
     def cut_safely(self, client: int, clock: int) -> int:
         """Gives `clock`, or the one before where a cut there would halve a character."""
         return clock - 1 if (client, clock) in self._cuts else clock
@@ -130,7 +138,7 @@ class Gate:
             self._refresh()
             deletes = self._deleted.missing(deletes)
         if queues or deletes:
-            raise Refusal("a viewer may read only")
+            raise Refusal(READ_ONLY)
         return Admission.NO_NEWS
 
     def _refresh(self) -> None:
@@ -183,7 +191,7 @@ class Gate:
             struct = structs[index]
             end = struct.clock + struct.length
             if end > known:
-                needed = self._missing(struct)
+                needed = self._missing(client, struct)
                 if needed is not None:
                     draft.next[client] = index
                     return needed
@@ -193,17 +201,16 @@ class Gate:
         draft.next[client] = index
         return None
 
-    def _missing(self, struct: Struct) -> Id | None:
-        vector = self.vector
-        item = struct.origin
-        if item is not None and item[1] >= vector.get(item[0], 0):
-            return item
-        item = struct.right
-        if item is not None and item[1] >= vector.get(item[0], 0):
-            return item
+    def _missing(self, client: int, struct: Struct) -> Id | None:
+        """Gives an id that a struct names and the document lacks."""
         parent = struct.parent
-        if isinstance(parent, tuple) and parent[1] >= vector.get(parent[0], 0):
-            return parent
+        for item in (struct.origin, struct.right, parent if isinstance(parent, tuple) else None):
+            if item is None:
+                continue
+            if item[0] == client and item[1] >= struct.clock:
+                raise Refusal("it builds on itself")
+            if item[1] >= self.vector.get(item[0], 0):
+                return item
         return None
 
     def _put(
@@ -212,6 +219,8 @@ class Gate:
         self._check_cuts(struct, known)
         clock = max(struct.clock, known)
         place, other = self._places.put(client, struct, clock)
+        if place.keyed and struct.length > 1 and struct.ref != DELETED:
+            self._check_overwritten(draft, client, clock, struct)
         for spot in (place, other):
             if spot is None or spot.part is Part.NONE:
                 continue
@@ -228,6 +237,12 @@ class Gate:
             draft.gone.append((client, clock, end))
         draft.vector.setdefault(client, self.vector.get(client))
         self.vector[client] = end
+
+    def _check_overwritten(self, draft: _Draft, client: int, clock: int, struct: Struct) -> None:
+        """Has several values in a row under one key be deleted: only what is gone is merged so."""
+        ranges = draft.parsed.deletes.get(client, [])
+        if not covers(ranges, clock, struct.clock + struct.length):
+            raise Refusal("a key holds one value")
 
     def _check_cuts(self, struct: Struct, known: int) -> None:
         cuts = self._cuts

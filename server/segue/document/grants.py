@@ -6,7 +6,6 @@ user. Only that identity may put anything under the id again, or delete it; a me
 its author. Other roots are free.
 """
 
-from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from segue.auth.grants import Role
@@ -14,13 +13,12 @@ from segue.document.content import (
     ANY,
     DELETED,
     MAP_TYPE,
-    MAX_SAFE_INTEGER,
     Refusal,
     decode_any,
     read_uint,
 )
 from segue.document.places import Part, Place
-from segue.document.ranges import Ranges
+from segue.document.ranges import Ranges, covers
 from segue.document.update import Id, Struct
 from segue.ids import UserId
 
@@ -164,6 +162,4 @@ def _identity_in(author: object) -> Identity | None:
 
 
 def _covers(deletes: dict[int, Ranges], item: Id) -> bool:
-    ranges = deletes.get(item[0], [])
-    index = bisect_right(ranges, (item[1], MAX_SAFE_INTEGER)) - 1
-    return index >= 0 and item[1] < ranges[index][1]
+    return covers(deletes.get(item[0], []), item[1], item[1] + 1)

@@ -22,8 +22,10 @@ import msgspec
 from segue.document.content import (
     ANY,
     ARRAY_TYPE,
+    BINARY,
     DELETED,
     ELEMENT_TYPE,
+    EMBED,
     FORMAT,
     FRAGMENT_TYPE,
     GC,
@@ -42,9 +44,6 @@ MESSAGES: Final = "messages"
 
 MAX_NESTING: Final = 100
 """Shared types inside each other; deleting recurses over them."""
-
-_BINARY: Final = 3
-_EMBED: Final = 5
 
 
 class Part(IntEnum):
@@ -78,9 +77,9 @@ class Place(msgspec.Struct, frozen=True):
 GONE: Final = Place(keyed=False, kind=NO_TYPE, depth=0, tomb=True)
 """Of garbage: its parent is deleted and forgotten. What is put there becomes garbage as well."""
 
-_KEYED_CONTENT: Final = frozenset((ANY, _BINARY, TYPE, DELETED))
-_TEXT_CONTENT: Final = frozenset((STRING, _EMBED, FORMAT, TYPE, DELETED))
-_LIST_CONTENT: Final = frozenset((ANY, _BINARY, TYPE, DELETED))
+_KEYED_CONTENT: Final = frozenset((ANY, BINARY, TYPE, DELETED))
+_TEXT_CONTENT: Final = frozenset((STRING, EMBED, FORMAT, TYPE, DELETED))
+_LIST_CONTENT: Final = frozenset((ANY, BINARY, TYPE, DELETED))
 _NODE_CONTENT: Final = frozenset((TYPE, DELETED))
 _NO_SEQUENCE: Final = frozenset((DELETED,))
 _SEQUENCE_CONTENT: Final = {
@@ -94,10 +93,10 @@ _SEQUENCE_CONTENT: Final = {
 _AUTHOR_PARTS: Final = {"kind": Part.AUTHOR_KIND, "id": Part.AUTHOR_ID}
 _ROOT_KIND: Final = {
     STRING: TEXT_TYPE,
-    _EMBED: TEXT_TYPE,
+    EMBED: TEXT_TYPE,
     FORMAT: TEXT_TYPE,
     ANY: ARRAY_TYPE,
-    _BINARY: ARRAY_TYPE,
+    BINARY: ARRAY_TYPE,
 }
 
 
@@ -138,6 +137,10 @@ class Places:
         self._new_kinds: list[Id] = []
         self._new_roots: list[str] = []
 
+    def text_roots(self) -> list[str]:
+        """Names the roots that have held text."""
+        return [root for root, kind in self._root_kinds.items() if kind == TEXT_TYPE]
+
     def keep(self) -> None:
         """Makes what was put permanent."""
         self._lengths.clear()
@@ -175,7 +178,7 @@ class Places:
             Refusal: it can't be there.
         """
         place, other = self._find(struct)
-        if clock > struct.clock:
+        if clock > struct.clock and struct.ref != GC:
             self._check_continues(client, clock, place)
         if place is not GONE:
             self._check_content(struct, place)
@@ -227,9 +230,8 @@ class Places:
         return self._value(Place(keyed, kind, above.depth + 1, None, above.message, part, host))
 
     def _check_continues(self, client: int, clock: int, place: Place) -> None:
-        """Has the new rest of a known struct stay where its known beginning is."""
-        before = self._live((client, clock - 1))
-        if before is not GONE and place is not GONE and before is not place:
+        """Has the new rest of a known struct be where its known beginning is."""
+        if place is not self._live((client, clock - 1)):
             raise Refusal("it contradicts what was sent before")
 
     def _check_content(self, struct: Struct, place: Place) -> None:

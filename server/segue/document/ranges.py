@@ -78,3 +78,16 @@ class DeleteSet:
 
 def _missing(known: RangeSet, ranges: Ranges) -> Ranges:
     return [gap for start, end in ranges for gap in known.missing(start, end)]
+
+
+def covers(ranges: Ranges, start: int, end: int) -> bool:
+    """Tells whether ranges hold all of [start, end). They may touch."""
+    index = max(0, bisect_right(ranges, start, key=_first) - 1)
+    while index < len(ranges) and ranges[index][0] <= start < end:
+        start = max(start, ranges[index][1])
+        index += 1
+    return start >= end
+
+
+def _first(found: tuple[int, int]) -> int:
+    return found[0]

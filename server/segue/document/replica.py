@@ -11,15 +11,16 @@ from segue.auth.grants import Role
 from segue.document import snapshot as snapshots
 from segue.document.content import Refusal
 from segue.document.crdt import Crdt, Failed
-from segue.document.gate import Admission, Gate, MissingPast, Writer
+from segue.document.gate import READ_ONLY, Admission, Gate, MissingPast, Writer
 from segue.document.ranges import Ranges
+from segue.document.same import same_content
 from segue.document.submission import LoggedUpdate, Submission
 from segue.document.update import ParsedUpdate, parse
 from segue.document.verdict import Accepted, Gap, NoNews, Refused, Span, Verdict
 from segue.wire.vector import decode_vector, encode_vector
 
+_NOTHING = encode_vector({})
 _UNHOLDABLE = "the document can't hold it"
-_READ_ONLY = "a viewer may only read"
 
 
 class Broken(Exception):
@@ -66,7 +67,7 @@ class Replica:
     @property
     def vector(self) -> dict[int, int]:
         """The next clock of each client; a copy."""
-        return dict(self._gate.vector)
+        return dict(self._gate.vector) if self._gated else decode_vector(self._crdt.vector())
 
     def check(self, submission: Submission) -> Verdict:
         """Runs gate, grants and CRDT on one update. Accepted is applied, everything else is not.
@@ -82,7 +83,7 @@ class Replica:
             admission = self._admit(parsed, submission)
         except Refusal as refusal:
             return Refused(number, str(refusal))
-        spans = tuple((s.client, s.start, s.end) for s in parsed.sections)
+        spans = _spans(parsed)
         match admission:
             case None:
                 return Gap(number, spans)
@@ -114,7 +115,12 @@ class Replica:
         Raises:
             Broken: the CRDT failed on it.
         """
-        state = self.state(b"\x00")
+        try:
+            state = self._crdt.state(_NOTHING)
+            if not self._is_proven(state):
+                return b""
+        except Failed as failure:
+            raise Broken(None, str(failure)) from failure
         return snapshots.encode(state, self._gate.owners)
 
     def _admit(self, parsed: ParsedUpdate, submission: Submission) -> Admission | None:
@@ -123,7 +129,7 @@ class Replica:
             return self._gate.admit(parsed, Writer(submission.update.user, submission.role))
         except MissingPast:
             if submission.role is Role.VIEWER:
-                raise Refusal(_READ_ONLY) from None
+                raise Refusal(READ_ONLY) from None
             return None
 
     def _apply(
@@ -144,7 +150,7 @@ class Replica:
             self._crdt.apply(submission.update.data)
         except Failed as failure:
             raise Broken(Refused(submission.number, _UNHOLDABLE), str(failure)) from failure
-        return Accepted(submission.number, ())
+        return Accepted(submission.number, _spans_if_any(submission.update.data))
 
     def _load_snapshot(self, snapshot: bytes) -> None:
         decoded = snapshots.decode(snapshot)
@@ -156,9 +162,35 @@ class Replica:
             return
         self._crdt.apply(data)
 
+    def _is_proven(self, state: bytes) -> bool:
+        """Reloads a state through gate and CRDT and compares: structure, vector, texts as read."""
+        reloaded = Replica()
+        try:
+            reloaded._load(state, Writer(None))
+        except (Refusal, MissingPast, Failed):
+            return False
+        return (
+            reloaded.vector == self.vector
+            and same_content(state, reloaded._crdt.state(_NOTHING))
+            and all(
+                self._crdt.text(root) == reloaded._crdt.text(root) for root in self._gate.text_roots
+            )
+        )
+
     def _known_cut(self, client: int, clock: int) -> int:
         """Gives a clock to continue from that the document has and that halves no character."""
         return self._gate.cut_safely(client, min(clock, self._gate.vector.get(client, 0)))
 
     def _deleted_now(self) -> dict[int, Ranges]:
         return parse(self._crdt.state(encode_vector(self._gate.vector))).deletes
+
+
+def _spans(parsed: ParsedUpdate) -> tuple[Span, ...]:
+    return tuple((s.client, s.start, s.end) for s in parsed.sections)
+
+
+def _spans_if_any(data: bytes) -> tuple[Span, ...]:
+    try:
+        return _spans(parse(data))
+    except Refusal:
+        return ()
