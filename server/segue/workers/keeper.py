@@ -42,6 +42,7 @@ class Keeper:
     def __init__(self, name: str, options: PoolOptions, shard: Shard) -> None:
         self.shard = shard
         self.tried = asyncio.Event()
+        self._stopping = asyncio.Event()
         self._log = _log.bind(worker=name)
         self._options = options
         self._loop = asyncio.get_running_loop()
@@ -60,9 +61,8 @@ class Keeper:
         return self._watch is not None
 
     async def run(self) -> None:
-        """Keeps a process running until cancelled, and leaves none behind."""
-        while True:
-            await asyncio.sleep(_RETRY_S[min(self._failures, len(_RETRY_S) - 1)])
+        """Keeps a process running until stopped or cancelled, and leaves none behind."""
+        while not self._stopping.is_set():
             # Taken back once it is ready.
             self._failures += 1
             try:
@@ -70,15 +70,32 @@ class Keeper:
             except OSError as error:
                 self._log.error("worker_not_started", errno=error.errno)
             self.tried.set()
+            await self._pause(_RETRY_S[min(self._failures, len(_RETRY_S) - 1)])
+
+    def stop(self) -> None:
+        """Has `run` end the process, and itself."""
+        self._stopping.set()
+        if self._process is not None:
+            self._process.kill()
+
+    async def _pause(self, pause_s: float) -> None:
+        try:
+            async with asyncio.timeout(pause_s):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
 
     async def _live(self) -> None:
         process = await WorkerProcess.start(self._options, self.shard.receive)
         try:
             self._process = process
+            if self._stopping.is_set():
+                return
             self.shard.attach(process.pipe.send)
             await self._await_sign(process)
             status = await process.wait()
-            self._bury(process, status)
+            if not self._stopping.is_set():
+                self._bury(process, status)
         finally:
             self._process = self._watch = None
             await process.end()

@@ -25,6 +25,8 @@ from segue.workers.protocol import (
     LENGTH_BYTES,
     Answer,
     Answers,
+    Check,
+    Close,
     Request,
     Taken,
     Terms,
@@ -43,8 +45,9 @@ _READ_BUFFER: Final = 256 * 1024
 class Worker:
     """Reads frames of requests, and answers each frame with one write.
 
-    A frame that takes longer than 2 ms, or gives over 64 KiB, is answered in parts: what is slow or
-    large holds up what comes after it, not what came before.
+    It answers a frame in parts when that takes over 2 ms, when answers grow over 64 KiB, and in front
+    of requests whose cost nothing bounds: what is slow holds up what comes after it, not what came
+    before.
     """
 
     def __init__(self, pipe: socket.socket, slot: Slot, service: Service, ceiling: CpuCeiling):
@@ -71,6 +74,8 @@ class Worker:
         now_ns = self._flushed_at_ns
         self._ceiling.renew(now_ns / 1e9)
         for request in requests:
+            if self._answers and not isinstance(request, Check | Close):
+                self._flush()
             self._ticket += 1
             self._slot.begin(self._ticket, now_ns)
             for answer in self._service.handle(self._ticket, request):
@@ -101,7 +106,7 @@ def run(terms: Terms, open_document: OpenDocument) -> None:
     ignore_terminal()
     limit_memory(terms.memory_bytes)
     leave_no_content()
-    # What was imported stays: the collector need not walk over it again and again.
+    # What was imported stays: a full collection that walks over it stops everything for 3 ms.
     gc.collect()
     gc.freeze()
     service, ceiling = Service(open_document), CpuCeiling(terms.request_cpu_s)

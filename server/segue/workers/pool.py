@@ -58,11 +58,9 @@ class Pool:
         )
         outcome: Exception | None = None
         async with asyncio.TaskGroup() as tasks:
-            running = [
+            for index, keeper in enumerate(self._keepers):
                 tasks.create_task(keeper.run(), name=f"document worker {index}")
-                for index, keeper in enumerate(self._keepers)
-            ]
-            running.append(tasks.create_task(self._look_after(), name="document workers' watch"))
+            watch = tasks.create_task(self._look_after(), name="document workers' watch")
             try:
                 await self._started()
                 yield
@@ -70,8 +68,9 @@ class Pool:
             except Exception as error:  # noqa: BLE001
                 outcome = error
             finally:
-                for task in running:
-                    task.cancel()
+                watch.cancel()
+                for keeper in self._keepers:
+                    keeper.stop()
         if outcome is not None:
             raise outcome
 

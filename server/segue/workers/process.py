@@ -97,18 +97,18 @@ class WorkerProcess:
             OSError: the system has no process, memory or descriptor left to give.
         """
         ours, theirs = socket.socketpair()
-        slot = Slot.create()
-        try:
-            with theirs:
-                process = await _spawn(options, theirs.fileno(), slot.fd)
-            ours.settimeout(0)
+        ours.settimeout(0)
+        with theirs:
             loop = asyncio.get_running_loop()
+            # The process comes last: nothing behind it may be cancelled and leave it alone.
             _, pipe = await loop.create_unix_connection(lambda: Pipe(receive), sock=ours)
-        except BaseException:
-            # The worker, if there is one already, ends with the pipe.
-            ours.close()
-            slot.close()
-            raise
+            slot = Slot.create()
+            try:
+                process = await _spawn(options, theirs.fileno(), slot.fd)
+            except BaseException:
+                pipe.abort()
+                slot.close()
+                raise
         return cls(process, pipe, slot)
 
     def running(self) -> Running | None:

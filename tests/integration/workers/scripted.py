@@ -4,12 +4,10 @@ An update `WHEN:WHAT` does WHAT as soon as it is there at WHEN (check, open, sta
 update is simply kept. Everything around the document is the real worker.
 """
 
-import json
 import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 import msgspec
 from pycrdt import Doc, Text
@@ -82,14 +80,11 @@ def _do(what: str) -> None:
 
 
 def _explode() -> None:
-    """Reads a small text that makes the CRDT ask for 4 GiB."""
-    data = Path(__file__).parents[2] / "data"
-    poisons = json.loads((data / "poison.json").read_text())
-    (bomb,) = (entry["hex"] for entry in poisons if entry["name"] == "process abort on read")
-    document = Doc()
-    for update in (*json.loads((data / "full.json").read_text()), bomb):
-        document.apply_update(bytes.fromhex(update))
-    str(document.get("t", type=Text))
+    """Has the CRDT ask for more and more memory; native code can't be told that there is none."""
+    text = Doc().get("text", type=Text)
+    block = "x" * 2**24
+    while True:
+        text += block
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -182,3 +183,18 @@ async def test_errors_of_those_who_use_the_pool_leave_it_as_they_are(
 def test_the_pool_does_not_import_the_crdt() -> None:
     code = "import sys, segue.workers.pool; sys.exit('pycrdt' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("round_", range(5))
+async def test_a_pool_that_closes_while_a_worker_is_replaced_leaves_nothing(
+    scripted: PoolOptions, round_: int
+) -> None:
+    """Nothing: a process left behind is a warning of the loop, and so a failure."""
+    async with Pool(scripted) as pool:
+        room = Room(pool, "a")
+        room.open()
+        await room.says(b"one")
+        os.kill(pool.pids[0] or 0, signal.SIGKILL)
+        await room.until_lost(1)
+        for _ in range(round_):
+            await asyncio.sleep(0)

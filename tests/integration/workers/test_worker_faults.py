@@ -11,8 +11,10 @@ import psutil
 import pytest
 
 from integration.workers.rooms import PATIENCE_S, Room
+from segue.document.verdict import Accepted
 from segue.workers.options import PoolOptions
 from segue.workers.pool import Pool
+from segue.workers.ports import Loss
 
 pytestmark = pytest.mark.anyio
 
@@ -119,6 +121,24 @@ async def test_a_long_request_that_gets_on_is_not_a_standstill(scripted: PoolOpt
         assert room.blamed == [b"check:hang"]
 
 
+async def test_a_request_ends_even_if_the_pool_does_not_look(scripted: PoolOptions) -> None:
+    async with Pool(replace(scripted, watch_every_s=3600.0)) as pool:
+        room = Room(pool, "a")
+        room.open()
+        await room.says(b"check:hang")
+        assert room.blamed == [b"check:hang"]
+
+
+async def test_a_slow_open_does_not_hold_up_the_answers_before_it(scripted: PoolOptions) -> None:
+    async with Pool(scripted) as pool:
+        quick, slow = Room(pool, "quick"), Room(pool, "slow", log=(b"open:hang",))
+        quick.open()
+        quick.submit(b"one")
+        slow.open()
+        await quick.until_lost(1)
+        assert list(map(type, quick.heard)) == [dict, Accepted, Loss]
+
+
 @pytest.mark.parametrize("what", ["hang", "abort", "panic", "SIGKILL", "doze"])
 async def test_a_log_that_kills_is_quarantined_the_second_time(
     scripted: PoolOptions, what: str
@@ -197,7 +217,7 @@ async def test_a_memory_bomb_in_python_costs_its_document_at_most(scripted: Pool
 async def test_a_memory_bomb_in_native_code_is_stopped_by_the_limit_and_blamed(
     scripted: PoolOptions,
 ) -> None:
-    async with Pool(scripted) as pool:
+    async with Pool(replace(scripted, memory_bytes=2**28, check_cpu_s=10.0)) as pool:
         bad, good = two_rooms(pool)
         bad.submit(b"check:bomb", b"two")
         await good.says(b"one")
@@ -212,6 +232,33 @@ async def test_an_overgrown_worker_is_replaced_when_it_is_idle(scripted: PoolOpt
         room.open()
         await room.until(lambda: room.losses)
         assert room.losses[0].blamed is None
+
+
+async def test_what_a_terminal_sends_to_all_does_not_end_a_worker(scripted: PoolOptions) -> None:
+    async with Pool(scripted) as pool:
+        room = Room(pool, "a")
+        room.open()
+        await room.says(b"one")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(pool.pids[0] or 0, number)
+        await room.says(b"two")
+        assert room.losses == []
+
+
+async def test_a_worker_sees_nothing_of_the_environment(scripted: PoolOptions) -> None:
+    async with Pool(scripted) as pool:
+        assert psutil.Process(pool.pids[0]).environ() == {}
+
+
+async def test_a_dying_worker_prints_nothing(
+    scripted: PoolOptions, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with Pool(replace(scripted, memory_bytes=2**28, check_cpu_s=10.0)) as pool:
+        room = Room(pool, "a")
+        room.open()
+        await room.says(b"check:bomb")
+    assert "aborted" in room.losses[0].reason
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("busy", ["busy", "idle"])
