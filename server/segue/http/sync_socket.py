@@ -43,7 +43,6 @@ from segue.wire.messages import (
 from segue.wire.owed import Owed
 from segue.wire.ywebsocket import YWebsocket
 
-
 _PERMANENT: Final = range(4400, 4500)
 _TRY_AGAIN: Final = 1013
 _TICK_S: Final = 1.0

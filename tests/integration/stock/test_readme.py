@@ -92,20 +92,28 @@ async def test_the_web_line_of_the_procfile_serves_every_address(
     assert lines["release"] == "segue migrate"
     own = SegueServer(tmp_path, {"HOST": ""}, await postgres.new_database())
     await own.migrate()
-    environment = {**own._environment(), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
-    with own.log.open("ab") as log:
-        own.process = subprocess.Popen(
-            ["sh", "-c", f"exec env {lines['web']}"],
-            cwd=tmp_path,
-            env=environment,
+    run_line(own, lines["web"])
+    try:
+        await own.ready()
+        assert listens_everywhere(own.port)
+    finally:
+        await own.end()
+
+
+def run_line(server: SegueServer, line: str) -> None:
+    """Starts the server by a line of the Procfile, as a platform does."""
+    programs = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    with server.log.open("ab") as log:
+        server.process = subprocess.Popen(
+            ["sh", "-c", f"exec env {line}"],
+            cwd=server.folder,
+            env={**server._environment(), "PATH": programs},
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    try:
-        await own.ready()
-        listening = Path("/proc/net/tcp").read_text()
-        assert f"00000000:{own.port:04X} 00000000:0000 0A" in listening, "not on every address"
-    finally:
-        await own.end()
 
+
+def listens_everywhere(port: int) -> bool:
+    """Tells whether a socket listens on 0.0.0.0 and the port."""
+    return f"00000000:{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text()
