@@ -104,10 +104,12 @@ def test_depth_is_counted_outside_of_strings_only() -> None:
         decode_awareness(one(f'{{"a":[{deepest}]}}'))
 
 
-@pytest.mark.parametrize("state", ['"' + "\\" * 16_000, '"' + '"\\' * 8_000 + "[" * 65])
-def test_strings_without_an_end_are_scanned_in_bounded_time(state: str) -> None:
-    with pytest.raises(ProtocolError):
-        decode_awareness(one("[" * 65 + state[: MAX_STATE_BYTES - 65]))
+def test_quotes_without_an_end_are_scanned_once() -> None:
+    # Looking for the end anew at each quote takes half a second a state: minutes for these.
+    bomb = "[" * (MAX_JSON_DEPTH + 1) + '"' + '\\"' * 8_000
+    for _ in range(300):
+        with pytest.raises(ProtocolError):
+            decode_awareness(one(bomb))
 
 
 def test_a_number_of_16000_digits_is_refused_or_read() -> None:
@@ -130,7 +132,7 @@ def test_numbers_and_sizes_are_bounded() -> None:
 
 def test_announcing_more_entries_than_bytes_is_refused() -> None:
     with pytest.raises(ProtocolError):
-        decode_awareness(var_uint(MAX_ENTRIES) + one("{}"))
+        decode_awareness(var_uint(MAX_ENTRIES) + one("{}")[1:])
 
 
 @given(st.binary(max_size=200) | st.text(max_size=60).map(one))
