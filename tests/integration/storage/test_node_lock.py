@@ -1,0 +1,106 @@
+"""One node at a time holds a database, whatever happens to it, its connection or Postgres."""
+
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import anyio
+import pytest
+import structlog.testing
+
+from databases import connected, open_database
+from postgres_proxy import PostgresProxy
+from segue.storage.database import Database
+from segue.storage.node_lock import NodeLock, node_lock
+from update_sources import until
+
+pytestmark = pytest.mark.anyio
+
+END_HOLDERS = """
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+@asynccontextmanager
+async def node(database: Database) -> AsyncIterator[NodeLock]:
+    async with node_lock(database, poll_s=0.02, answer_s=0.2) as lock:
+        yield lock
+
+
+async def test_second_node_waits_says_so_once_and_takes_over(database: Database) -> None:
+    async with node(database) as first:
+        await first.wait_held()
+        with structlog.testing.capture_logs() as logs:
+            async with node(database) as second:
+                await until(lambda: logs)
+                await anyio.sleep(0.1)  # several polls, to see that it doesn't repeat itself
+                assert [entry["event"] for entry in logs] == ["node_lock.waiting"]
+                assert not second.held
+    async with node(database) as second:
+        await second.wait_held()
+
+
+async def test_lock_is_free_as_soon_as_its_node_ends(database: Database) -> None:
+    for _ in range(3):
+        async with node(database) as lock:
+            with anyio.fail_after(5):
+                await lock.wait_held()
+
+
+async def test_holder_notices_the_loss_and_acquires_again(
+    database: Database, database_dsn: str
+) -> None:
+    async with node(database) as lock, connected(database_dsn) as sql:
+        await lock.wait_held()
+        await sql.execute(END_HOLDERS)
+        await until(lambda: not lock.held)
+        await lock.wait_held()
+
+
+async def test_one_of_two_holds_it_however_often_connections_are_lost(
+    database: Database, database_dsn: str
+) -> None:
+    async with node(database) as a, node(database) as b, connected(database_dsn) as sql:
+        with structlog.testing.capture_logs() as logs:
+            for losses in range(5):
+                await until(lambda: a.held != b.held)
+                await sql.execute(END_HOLDERS)
+                await until(partial(_lost, logs, losses + 1))
+            await until(lambda: a.held != b.held)
+
+
+def _lost(logs: list[MutableMapping[str, Any]], times: int) -> bool:
+    return sum(entry["event"] == "node_lock.lost" for entry in logs) >= times
+
+
+async def test_silence_ends_the_hold_and_leaves_the_lock_to_others(
+    proxy: PostgresProxy, database: Database, documents: list[str]
+) -> None:
+    async with open_database(proxy.dsn) as behind_proxy, node(behind_proxy) as cut_off:
+        await cut_off.wait_held()
+        proxy.stall()
+        await until(lambda: not cut_off.held)
+        proxy.flow()
+        await cut_off.wait_held()
+
+
+async def test_postgres_away_is_waited_for(proxy: PostgresProxy) -> None:
+    async with open_database(proxy.dsn) as behind_proxy, node(behind_proxy) as lock:
+        await lock.wait_held()
+        proxy.close()
+        await until(lambda: not lock.held)
+        with structlog.testing.capture_logs() as logs:
+            await until(lambda: len(logs) > 3)
+        await proxy.open()
+        await lock.wait_held()
+
+
+async def test_databases_of_one_server_have_locks_of_their_own(
+    database: Database, empty_dsn: str
+) -> None:
+    async with open_database(empty_dsn) as other:
+        async with node(database) as first, node(other) as second:
+            await first.wait_held()
+            await second.wait_held()
