@@ -46,6 +46,8 @@ def test_pages_of_the_server_itself_pass(origin: str, host: str, scheme: str) ->
         ("http://chat.example", "chat.example", "wss"),
         ("http://chat.example:8001", "chat.example:8000", "ws"),
         ("https://chat.example@evil.example", "chat.example", "wss"),
+        ("https://user@chat.example", "chat.example", "wss"),
+        ("https://chat.example", "user@chat.example", "wss"),
         ("https://chat.example/path", "chat.example", "wss"),
         ("null", "chat.example", "wss"),
         ("null", "null", "ws"),
