@@ -1,13 +1,12 @@
 """Keeps one shard's process alive: starts it, looks after it, says whose fault its end was."""
 
 import asyncio
-import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
+from segue.workers.cause import Condemned, cause_of
 from segue.workers.options import PoolOptions
 from segue.workers.process import WorkerProcess
 from segue.workers.shard import Shard
@@ -15,22 +14,8 @@ from segue.workers.watch import Finding, Vitals, Watch
 
 _log = structlog.get_logger(__name__)
 
-_FAULTS: Final = frozenset(
-    (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGXCPU)
-)
-"""Signals that a process brings on itself; SIGXCPU is the worker's own ceiling."""
-
 _RETRY_S: Final[Sequence[float]] = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 """Waits before a start, by the number of starts that failed in a row."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Cause:
-    """Why a process ended, the request that ran (0: none to blame), and whether it was that one."""
-
-    reason: str
-    ticket: int
-    certain: bool
 
 
 class Keeper:
@@ -105,7 +90,7 @@ class Keeper:
             async with asyncio.timeout(self._options.start_s):
                 await process.pipe.sign.wait()
         except TimeoutError:
-            process.condemn(Finding.STALLED)
+            process.condemn(Condemned(Finding.STALLED, 0))
         if process.pipe.spoke:
             self._failures = 0
             self._watch = Watch(self._options, self._loop.time())
@@ -132,12 +117,13 @@ class Keeper:
         asked = self.shard.asked(ticket)
         finding = watch.examine(self._loop.time(), vitals, asked.kind if asked else None)
         if finding is not None:
-            process.condemn(finding, ticket)
+            process.condemn(Condemned(finding, ticket))
 
     def _bury(self, process: WorkerProcess, status: int) -> None:
         running = process.running()
         ticket = running.ticket if running else 0
-        cause = self._cause(process, status, ticket)
+        crowded = self._watch is not None and self._watch.was_crowded(ticket)
+        cause = cause_of(status, ticket, process.condemned, crowded=crowded)
         self._log.warning(
             "worker_ended",
             pid=process.pid,
@@ -146,28 +132,3 @@ class Keeper:
             documents=self.shard.open_documents,
         )
         self.shard.detach(cause.reason, cause.ticket, certain=cause.certain)
-
-    def _cause(self, process: WorkerProcess, status: int, ticket: int) -> _Cause:
-        crowded = self._watch is not None and self._watch.was_crowded(ticket)
-        match process.condemned:
-            case None:
-                return _cause_of(-status, ticket, crowded=crowded)
-            case Finding.DEADLINE as finding if ticket != process.condemned_ticket:
-                # It ended in the very moment it was condemned; what ran then is innocent.
-                return _Cause(finding.value, 0, certain=False)
-            case Finding.DEADLINE as finding:
-                return _Cause(finding.value, ticket, certain=True)
-            case Finding.MEMORY as finding:
-                return _Cause(finding.value, ticket, certain=not crowded)
-            case Finding.STALLED | Finding.RECYCLED as finding:
-                return _Cause(finding.value, ticket, certain=False)
-
-
-def _cause_of(number: int, ticket: int, *, crowded: bool) -> _Cause:
-    """Reads the signal that ended a worker which the pool did not end."""
-    if number in _FAULTS:
-        return _Cause("its worker crashed", ticket, certain=True)
-    if number == signal.SIGABRT:
-        # Native code aborts where memory can't be had, too.
-        return _Cause("its worker aborted", ticket, certain=not crowded)
-    return _Cause("its worker was ended", ticket, certain=False)

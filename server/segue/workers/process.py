@@ -12,10 +12,10 @@ import psutil
 import structlog
 from typing_extensions import override
 
+from segue.workers.cause import Condemned
 from segue.workers.options import PoolOptions
 from segue.workers.protocol import AnswerReader, Answers, Terms, UnreadableAnswers, request_frame
 from segue.workers.slot import Running, Slot
-from segue.workers.watch import Finding
 
 _log = structlog.get_logger(__name__)
 
@@ -86,8 +86,7 @@ class WorkerProcess:
         self._slot = slot
         self.pipe = pipe
         self.pid = process.pid
-        self.condemned: Finding | None = None
-        self.condemned_ticket = 0
+        self.condemned: Condemned | None = None
 
     @classmethod
     async def start(cls, options: PoolOptions, receive: Callable[[Answers], None]) -> Self:
@@ -126,10 +125,9 @@ class WorkerProcess:
             return None
         return Usage(cpu.user + cpu.system, memory.rss)
 
-    def condemn(self, finding: Finding, ticket: int = 0) -> None:
-        """Kills the process and keeps why, and for which request."""
-        self.condemned = self.condemned or finding
-        self.condemned_ticket = self.condemned_ticket or ticket
+    def condemn(self, why: Condemned) -> None:
+        """Kills the process and keeps why."""
+        self.condemned = self.condemned or why
         self.kill()
 
     def kill(self) -> None:

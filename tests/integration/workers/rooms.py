@@ -10,7 +10,7 @@ from segue.ids import DeviceId, DocumentId, UserId
 from segue.workers.pool import Pool
 from segue.workers.ports import Loss, State
 
-PATIENCE_S = 60
+PATIENCE_S = 30
 
 
 def logged(data: bytes) -> LoggedUpdate:
