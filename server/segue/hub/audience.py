@@ -41,7 +41,10 @@ class Audience:
         """Stops increments to a peer; it has what is committed now, and gets one diff later."""
         if peer.phase is Phase.LIVE:
             peer.phase = Phase.LAGGING
-            peer.known = self.vector_bytes
+            if (
+                not peer.wants_step2
+            ):  # else its own step 1 counts: it may have less than it was given
+                peer.known = self.vector_bytes
 
     def lag_all(self) -> None:
         """Makes every peer lag: the log holds rows that they were not sent."""
@@ -88,6 +91,7 @@ class Audience:
 
     def introduce(self, peer: Peer) -> None:
         """Tells a peer who else is here."""
+        peer.misses_presence = False
         others = self.presence.others(peer)
         if others:
             peer.send(peer.dialect.awareness(encode_awareness(others)))
@@ -97,8 +101,13 @@ class Audience:
             return
         payload = encode_awareness((entry,))
         for peer in list(self.peers):
-            # One who lags is told who is here when it has caught up: presence never queues up.
-            if peer is not but and not peer.outbox.congested:
+            if peer is but:
+                continue
+            if (
+                peer.outbox.congested
+            ):  # it is told all at once when it has drained: nothing queues up
+                peer.misses_presence = True
+            else:
                 peer.send(peer.dialect.awareness(payload))
 
 

@@ -15,6 +15,7 @@ Invariants:
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from segue.auth.grants import Role
 from segue.document.submission import LoggedUpdate, Submission
@@ -22,6 +23,9 @@ from segue.document.verdict import Accepted, NoNews, Span, Verdict
 from segue.hub.peer import Peer
 from segue.wire.owed import Debt
 from segue.workers.ports import State
+
+_OVERHEAD_BYTES: Final = 512
+"""What an entry costs beside its update: without it, a bound in bytes would not bound tiny ones."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,6 +40,11 @@ class Entry:
     number: int = 0
     spans: tuple[Span, ...] = ()
 
+    @property
+    def size_bytes(self) -> int:
+        """What it counts as backlog."""
+        return size_in_backlog(self.update.data)
+
     def owe(self, spans: tuple[Span, ...]) -> None:
         """Notes that the sender is owed a status once this is durable."""
         if self.peer.owed is not None and self.debt is not None:
@@ -45,6 +54,11 @@ class Entry:
         """Notes that the sender's next answer pays for this."""
         if self.peer.owed is not None and self.debt is not None:
             self.peer.owed.gap(self.debt, spans)
+
+
+def size_in_backlog(update: bytes) -> int:
+    """Gives what an update counts as backlog while it has no outcome."""
+    return len(update) + _OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,7 @@ class Flight:
         self._accepted: deque[Entry] = deque()
         self._committing: list[Entry] = []
         self._waiting: deque[Waiting] = deque()
+        self.waiting_bytes = 0
         self.accepted_count = 0
         self.committed_count = 0
 
@@ -121,6 +136,7 @@ class Flight:
     def wait(self, state: State) -> None:
         """Keeps a state until all that is inside is durable."""
         self._waiting.append(Waiting(state.accepted, state))
+        self.waiting_bytes += len(state.data)
 
     def take(self, max_bytes: int) -> tuple[LoggedUpdate, ...]:
         """Moves accepted entries of about `max_bytes`, one at least, to the batch being committed."""
@@ -153,7 +169,10 @@ class Flight:
         """Gives what has nothing uncommitted before it any more."""
         leaving = []
         while self._waiting and self._waiting[0].behind <= self.committed_count:
-            leaving.append(self._waiting.popleft().what)
+            what = self._waiting.popleft().what
+            leaving.append(what)
+            if isinstance(what, State):
+                self.waiting_bytes -= len(what.data)
         return leaving
 
     def strike(self, number: int) -> Entry | None:
@@ -179,5 +198,6 @@ class Flight:
         self._unanswered.clear()
         self._accepted.clear()
         self._waiting.clear()
+        self.waiting_bytes = 0
         self._number = self.accepted_count = self.committed_count = 0
         return entries

@@ -65,7 +65,9 @@ class Peer:
     owed: Owed | None = None
     phase: Phase = Phase.NEW
     known: bytes | None = None
+    wants_step1: bool = False
     wants_step2: bool = False
+    misses_presence: bool = False
     asked: bool = False
     asks_again: bool = False
     awaits_answer: bool = False

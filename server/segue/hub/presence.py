@@ -59,9 +59,13 @@ class Presence:
         if peer in self._clients:
             return
         holder = self._peers.get(client)
-        if holder is not None and holder.identity.user != peer.identity.user:
-            return
-        if holder is not None:  # the same device came back before its old connection was found dead
+        if holder is not None:
+            if (holder.identity.user, holder.identity.device) != (
+                peer.identity.user,
+                peer.identity.device,
+            ):
+                return
+            # The same device came back before its old connection was found dead.
             self._clients.pop(holder, None)
             self._received.pop(holder, None)
         self._clients[peer] = client

@@ -11,38 +11,34 @@ is submitted again, byte for byte.
 
 Invariants:
 1. Nothing leaves a room before it is durable: acks, increments and states go out in
-   `_on_landed` and behind it, in the order of the log.
-2. A room with unsaved updates is never ended.
-3. A load begins only when no batch is with the writer, so its outcome is known.
+   `on_committed` and behind it, in the order of the log.
+2. A room with unsaved updates is ended only if the document can't be served: they were not
+   acknowledged, their devices hold them.
+3. A load begins only when no batch is with the writer, and no batch goes there before the document
+   is open again: what is committed is in the worker, and nothing else.
+4. ENDED is for ever: whatever comes later for this room is dropped.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 import structlog
 
 from segue.document.submission import LoggedUpdate
 from segue.document.verdict import Accepted, Gap, NoNews, Refused, Verdict
-from segue.errors import (
-    Overloaded,
-    ProtocolError,
-    Quarantined,
-    RefusedUpdate,
-    Resync,
-    SegueError,
-    StartOver,
-    TooLarge,
-)
+from segue.errors import Quarantined, Restarting, SegueError, StartOver
 from segue.hub.audience import Audience
 from segue.hub.backlog import Backlog
-from segue.hub.flight import Entry, Flight
+from segue.hub.catching_up import CatchingUp
+from segue.hub.flight import Entry, Flight, size_in_backlog
 from segue.hub.loading import read_base
 from segue.hub.options import HubOptions
-from segue.hub.peer import Peer, Phase
+from segue.hub.peer import Peer
+from segue.hub.refusing import Refusing
 from segue.hub.snapshots import Snapshots
-from segue.hub.states import StateRequests
 from segue.hub.strikes import Strikes
 from segue.ids import DocumentId
 from segue.storage.ports import Base, Batch, UpdateLog
@@ -56,6 +52,8 @@ from segue.wire.messages import (
 from segue.workers.ports import Documents, Loss, State
 
 log = structlog.get_logger(__name__)
+
+_STUCK_S: Final = 1.0
 
 DocumentMessage = SyncStep1 | SyncStep2 | Update | AwarenessUpdate | QueryAwareness
 """What a device says to the room of a document."""
@@ -97,9 +95,11 @@ class Room:
         self._flight = Flight()
         self._generation = 0
         self._position: int | None = None
-        self._states = StateRequests(document, services.documents, self._audience)
+        self._refusing = Refusing(document, services.strikes)
+        self._catching_up = CatchingUp(document, services.documents, self._audience)
         self._snapshots = Snapshots(document, services.log, services.tasks, self._settle)
         self._is_reload_due = False
+        self._conflict_at: int | None = None
         self._is_retiring = False
         self._grace: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
@@ -118,8 +118,7 @@ class Room:
         if self._grace is not None:
             self._grace.cancel()
         self._audience.peers[peer] = None
-        if self.stage is Stage.OPEN:
-            self._greet(peer)
+        self._catching_up.greet(peer)
 
     def detach(self, peer: Peer) -> None:
         """Removes a device. What it sent goes on to be saved."""
@@ -127,18 +126,20 @@ class Room:
         self._retire_later()
 
     def receive(self, peer: Peer, message: DocumentMessage) -> None:
-        """Takes one message of an attached device."""
+        """Takes one message of a device; dropped if it is not attached any more."""
+        if not peer.attached:
+            return
         match message:
             case Update(update=data):
                 self._submit(peer, data, is_answer=False)
             case SyncStep2(update=data):
                 self._submit(peer, data, is_answer=True)
             case SyncStep1():
-                self._on_step1(peer, message)
+                self._catching_up.on_step1(peer, message)
             case AwarenessUpdate(entries=entries):
                 self._audience.announce(peer, entries)
             case QueryAwareness():
-                self._audience.introduce(peer)
+                self._catching_up.on_query(peer)
 
     def on_congested(self, peer: Peer) -> None:
         """Stops increments to a device whose buffer is full."""
@@ -146,44 +147,16 @@ class Room:
 
     def on_drained(self, peer: Peer) -> None:
         """Catches a device up that can take something again."""
-        self._catch_up(peer)
-
-    def _greet(self, peer: Peer) -> None:
-        peer.awaits_answer = True
-        peer.send(peer.dialect.step1(self._audience.vector_bytes))
-        self._audience.introduce(peer)
-        self._catch_up(peer)
-
-    def _on_step1(self, peer: Peer, message: SyncStep1) -> None:
-        if peer.owed is not None:
-            peer.owed.on_step1(message.vector)
-        peer.known = message.raw
-        peer.wants_step2 = True
-        peer.asks_again = peer.asked
-        if self.stage is Stage.OPEN:
-            if not peer.awaits_answer:
-                self._ask_again(peer)
-            self._catch_up(peer)
-
-    def _ask_again(self, peer: Peer) -> None:
-        peer.awaits_answer = True
-        peer.send(peer.dialect.step1(self._audience.vector_bytes))
-
-    def _catch_up(self, peer: Peer) -> None:
-        if self.stage is Stage.OPEN:
-            self._states.catch_up(peer)
+        self._catching_up.proceed(peer)
 
     # -- the way in ------------------------------------------------------------------------------
 
     def _submit(self, peer: Peer, data: bytes, *, is_answer: bool) -> None:
         if not is_answer and len(data) > self._options.max_update_bytes:
-            self._refuse(peer, _too_large(len(data), self._options.max_update_bytes))
+            self._refusing.too_large(peer, len(data), self._options.max_update_bytes)
             return
-        if not self._services.backlog.take(len(data)):
-            text = (
-                "The server has more unsaved updates than it may hold. Nothing is lost; try again."
-            )
-            peer.outbox.refuse(peer, Overloaded(text))
+        if not self._services.backlog.take(size_in_backlog(data)):
+            self._refusing.overload(peer)
             return
         debt = None
         if peer.owed is not None:
@@ -217,48 +190,25 @@ class Room:
                 self._on_gap(entry)
             case Refused(reason=reason):
                 self._forget(entry)
-                self._on_refused(entry.peer, reason)
+                self._refusing.update(entry.peer, reason, is_final=entry.role.may_write)
 
     def _on_gap(self, entry: Entry) -> None:
-        peer = entry.peer
-        if not peer.attached:
-            return
         if entry.is_answer:
-            self._refuse_gap(peer)
-        elif not peer.awaits_answer:
-            self._ask_again(peer)
-
-    def _refuse_gap(self, peer: Peer) -> None:
-        text = "The device's copy builds on changes that the server doesn't have. "
-        if self._services.strikes.add(peer.identity.user, self.document, _now_s()) > 1:
-            self._refuse(peer, ProtocolError(text + "Reload to start from a fresh copy."))
-        else:
-            self._refuse(peer, Resync(text + "Connect again to sync from the start."))
-
-    def _on_refused(self, peer: Peer, reason: str) -> None:
-        if not peer.attached:
-            return
-        unsaved = peer.dialect.status(saved=False)
-        if unsaved is not None:
-            peer.send(unsaved)
-        if peer.identity.role.may_write:
-            self._refuse(peer, RefusedUpdate(reason))
-        elif unsaved is None:  # the only way to say it there; the viewer goes on reading
-            peer.send(peer.dialect.refused(reason))
-
-    def _refuse(self, peer: Peer, error: SegueError) -> None:
-        log.info("peer_refused", document=self.document, user=peer.identity.user, code=error.code)
-        peer.outbox.refuse(peer, error)
+            self._refusing.gap(entry.peer, _now_s())
+        elif entry.peer.attached:
+            self._catching_up.ask(entry.peer)
 
     def _forget(self, entry: Entry) -> None:
-        self._services.backlog.give_back(len(entry.update.data))
+        self._services.backlog.give_back(entry.size_bytes)
         self._settle()
 
     # -- the log ---------------------------------------------------------------------------------
 
     def take_batch(self) -> Batch | None:
         """Hands the writer what was accepted."""
-        if not self._flight.has_accepted or self._flight.is_committing or self._position is None:
+        if self.stage is not Stage.OPEN or self._position is None:
+            return None
+        if self._flight.is_committing or not self._flight.has_accepted:
             return None
         updates = self._flight.take(self._options.max_batch_bytes)
         return Batch(self.document, self._generation, self._position, updates)
@@ -269,12 +219,15 @@ class Room:
         for segment in self._flight.land():
             self._audience.broadcast(segment.entries)
             for entry in segment.entries:
-                self._services.backlog.give_back(len(entry.update.data))
-            label = position if segment.ends_row else position - 1
-            self._let_out(segment.leaving, label)
+                self._services.backlog.give_back(entry.size_bytes)
+            self._let_out(segment.leaving, position if segment.ends_row else position - 1)
         if self._is_reload_due:
             self._load_again()
-            return
+        elif self.stage is Stage.OPEN:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._catching_up.resume()
         if self._flight.has_accepted:
             self._services.log.enqueue(self)
         self._fold_log(at_least=self._options.snapshot_every_rows)
@@ -285,26 +238,30 @@ class Room:
         self._flight.put_back()
         if self.stage is Stage.ENDED:
             self._drop_flight()
-        elif self._is_reload_due:
-            self._load_again()
+            return
+        # A second one at the same place means that the log hasn't moved: it can't take the row.
+        is_stuck, self._conflict_at = self._conflict_at == self._position, self._position
+        if self._is_reload_due:
+            self._load_again(after_s=_STUCK_S if is_stuck else 0)
         else:
             self._services.documents.close(self.document)
-            self._lose("the log has moved on")
+            self._lose("the log has moved on", after_s=_STUCK_S if is_stuck else 0)
 
     def _leave(self) -> None:
         if self._position is not None:
             self._let_out(self._flight.leave(), self._position)
+            self._settle()
 
     def _let_out(self, leaving: list[Entry | State], position: int) -> None:
         for what in leaving:
             match what:
                 case Entry():
                     self._audience.acknowledge(what)
-                    self._forget(what)
-                case State() if self._states.is_snapshot(what):
+                    self._services.backlog.give_back(what.size_bytes)
+                case State() if self._catching_up.take_snapshot(what):
                     self._snapshots.store(self._generation, position, what.data)
                 case State():
-                    self._states.hand_over(what)
+                    self._catching_up.hand_over(what)
 
     # -- the worker ------------------------------------------------------------------------------
 
@@ -314,26 +271,20 @@ class Room:
         self.stage = Stage.OPEN
         for entry in self._flight.restart():
             self._check(entry)
-        for peer in list(self._audience.peers):
-            if peer.phase is Phase.NEW and not peer.awaits_answer:
-                self._greet(peer)
-            else:
-                self._catch_up(peer)
-        if self._is_retiring:
-            self._settle()
-        else:
-            self._retire_later()
+        self._catching_up.begin()
+        self._retire_later()
 
     def on_state(self, state: State) -> None:
         """Passes a state on once all that is inside is durable."""
-        self._flight.wait(state)
-        self._leave()
+        if not self._catching_up.put_off(state, self._flight.waiting_bytes):
+            self._flight.wait(state)
+            self._leave()
 
     def on_lost(self, loss: Loss) -> None:
         """Loads again, without the update that killed the worker."""
         if loss.blamed is not None and (entry := self._flight.strike(loss.blamed)) is not None:
             self._forget(entry)
-            self._on_refused(entry.peer, loss.reason)
+            self._refusing.update(entry.peer, loss.reason, is_final=True)
         if loss.quarantined:
             text = "This conversation can't be opened safely. An operator has been told."
             log.error("document_quarantined", document=self.document, reason=loss.reason)
@@ -343,24 +294,27 @@ class Room:
 
     # -- from the first load to the end ----------------------------------------------------------
 
-    def _lose(self, reason: str) -> None:
+    def _lose(self, reason: str, after_s: float = 0) -> None:
         if self.stage in (Stage.OPENING, Stage.OPEN):
             log.warning("document_reloads", document=self.document, reason=reason)
             self.stage = Stage.LOADING
-            self._load_again()
+            self._catching_up.stop()
+            self._load_again(after_s)
 
-    def _load_again(self) -> None:
+    def _load_again(self, after_s: float = 0) -> None:
         self._is_reload_due = self._flight.is_committing
         if not self._is_reload_due:
-            self._services.tasks.create_task(self._load(), name=f"load {self.document}")
+            self._services.tasks.create_task(self._load(after_s), name=f"load {self.document}")
 
-    async def _load(self) -> None:
+    async def _load(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
         try:
             base = await read_base(self._services.log, self.document, self._is_wanted)
         except SegueError as error:
             self._end(error)
         else:
-            self._open(base)
+            if self.stage is Stage.LOADING:
+                self._open(base)
 
     def _is_wanted(self) -> bool:
         return self.has_peers or not self._flight.is_empty
@@ -373,16 +327,19 @@ class Room:
             self._audience.lag_all()
         self._generation, self._position = base.generation, base.position
         self._snapshots.reset(base)
-        self._states.forget()
         self.stage = Stage.OPENING
         self._services.documents.open(self.document, base.snapshot, base.updates, self)
 
     def _retire_later(self) -> None:
-        if not self.has_peers and self.stage is not Stage.ENDED:
-            if self._grace is not None:
-                self._grace.cancel()
-            loop = asyncio.get_running_loop()
-            self._grace = loop.call_later(self._options.grace_s, self._begin_retiring)
+        if self.has_peers or self.stage is Stage.ENDED:
+            return
+        if self._is_retiring:
+            self._settle()
+            return
+        if self._grace is not None:
+            self._grace.cancel()
+        loop = asyncio.get_running_loop()
+        self._grace = loop.call_later(self._options.grace_s, self._begin_retiring)
 
     async def retire(self) -> None:
         """Ends the room without grace; returns when all is saved and a snapshot written.
@@ -410,21 +367,23 @@ class Room:
         if not self._snapshots.lacks_rows(self._position, at_least=at_least):
             return False
         self._snapshots.under_way = True
-        self._states.ask_snapshot()
+        self._catching_up.ask_snapshot()
         return True
 
     def abandon(self) -> None:
         """Ends the room at once. What is unsaved was not acknowledged: its devices hold it."""
-        self._end(None)
+        self._end(Restarting("The server restarts. Nothing is lost."))
 
     def _end(self, error: SegueError | None) -> None:
         if self.stage is Stage.ENDED:
             return
         self.stage = Stage.ENDED
+        self._is_reload_due = False
+        self._catching_up.stop()
         self._services.documents.close(self.document)
         for peer in list(self._audience.peers):
             if error is not None:
-                self._refuse(peer, error)
+                self._refusing.refuse(peer, error)
             self._audience.leave(peer)
         self._drop_flight()
         self._ended.set()
@@ -432,15 +391,8 @@ class Room:
 
     def _drop_flight(self) -> None:
         for entry in self._flight.drop():
-            self._services.backlog.give_back(len(entry.update.data))
+            self._services.backlog.give_back(entry.size_bytes)
 
 
 def _now_s() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _too_large(size_bytes: int, max_bytes: int) -> TooLarge:
-    return TooLarge(
-        f"One update has {size_bytes} bytes, over the limit of {max_bytes}. "
-        "Split the change into smaller ones; long texts belong into several edits."
-    )

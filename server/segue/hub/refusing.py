@@ -1,0 +1,71 @@
+"""What a device is told when the document doesn't take what it sent, and whether it may stay."""
+
+import structlog
+
+from segue.errors import (
+    Overloaded,
+    ProtocolError,
+    RefusedUpdate,
+    Resync,
+    SegueError,
+    TooLarge,
+)
+from segue.hub.peer import Peer
+from segue.hub.strikes import Strikes
+from segue.ids import DocumentId
+
+log = structlog.get_logger(__name__)
+
+
+class Refusing:
+    """The refusals of one document. A peer that has left is told nothing."""
+
+    def __init__(self, document: DocumentId, strikes: Strikes) -> None:
+        self._document = document
+        self._strikes = strikes
+
+    def refuse(self, peer: Peer, error: SegueError) -> None:
+        """Ends the peer, telling why."""
+        if peer.attached:
+            log.info(
+                "peer_refused", document=self._document, user=peer.identity.user, code=error.code
+            )
+            peer.outbox.refuse(peer, error)
+
+    def update(self, peer: Peer, reason: str, *, is_final: bool) -> None:
+        """Refuses an update. Yjs clocks are contiguous, so it is final for a replica that may write.
+
+        A viewer's edit isn't: it goes on reading.
+        """
+        if not peer.attached:
+            return
+        unsaved = peer.dialect.status(saved=False)
+        if unsaved is not None:
+            peer.send(unsaved)
+        if is_final:
+            self.refuse(peer, RefusedUpdate(reason))
+        elif unsaved is None:  # the only way to say it there
+            peer.send(peer.dialect.refused(reason))
+
+    def too_large(self, peer: Peer, size_bytes: int, max_bytes: int) -> None:
+        """Refuses an update beyond the limit."""
+        text = (
+            f"One update has {size_bytes} bytes, over the limit of {max_bytes}. "
+            "Split the change into smaller ones; long texts belong into several edits."
+        )
+        self.refuse(peer, TooLarge(text))
+
+    def overload(self, peer: Peer) -> None:
+        """Sends a writer away for a while."""
+        text = "The server has more unsaved updates than it may hold. Nothing is lost; try again."
+        self.refuse(peer, Overloaded(text))
+
+    def gap(self, peer: Peer, now_s: float) -> None:
+        """Refuses an answer that builds on what is missing: at first to come back, then for good."""
+        if not peer.attached:
+            return
+        text = "The device's copy builds on changes that the server doesn't have. "
+        if self._strikes.add(peer.identity.user, self._document, now_s) > 1:
+            self.refuse(peer, ProtocolError(text + "Reload to start from a fresh copy."))
+        else:
+            self.refuse(peer, Resync(text + "Connect again to sync from the start."))
