@@ -186,16 +186,12 @@ class Settings:
         "Web pages that may connect beside the server's own, separated by commas.",
         example="https://app.example.com,https://www.example.com",
     )
-    limits: bool = _from(
-        "SEGUE_LIMITS", "on", _switch, "`off` lifts rates and counts; for benchmarks only."
-    )
     max_frame_bytes: int = _from(
         "SEGUE_MAX_FRAME", "16MiB", _size, "Largest frame a device may send."
     )
     max_update_bytes: int = _from(
         "SEGUE_MAX_UPDATE", "1MiB", _size, "Largest single edit; first syncs are bounded by frame."
     )
-    max_document_bytes: int = _from("SEGUE_MAX_DOCUMENT", "16MiB", _size, "Largest document.")
     max_documents_per_socket: int = _from(
         "SEGUE_MAX_DOCUMENTS_PER_SOCKET",
         "100",

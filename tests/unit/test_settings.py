@@ -33,7 +33,6 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert settings == Settings()
     assert (settings.host, settings.port, settings.data) == ("127.0.0.1", 8000, Path(".segue"))
     assert (settings.database_url, settings.secret, settings.origins) == (None, None, frozenset())
-    assert settings.limits
     assert not settings.allow_unsafe_database
     assert not settings.development
 
@@ -49,7 +48,6 @@ def test_every_variable_is_read() -> None:
             "SEGUE_DATA": "/data",
             "SEGUE_ORIGINS": "https://a.example, http://b.example:8080",
             "SEGUE_WORKERS": "3",
-            "SEGUE_LIMITS": "off",
             "SEGUE_ALLOW_UNSAFE_DATABASE": "on",
             "SEGUE_MAX_FRAME": "1 MiB",
             "SEGUE_KEEP_ALIVE": "1.5s",
@@ -60,7 +58,7 @@ def test_every_variable_is_read() -> None:
     assert (settings.secret, settings.data) == (SECRET.encode(), Path("/data"))
     expected = {parse_origin("https://a.example"), parse_origin("http://b.example:8080")}
     assert settings.origins == expected
-    assert (settings.workers, settings.limits) == (3, False)
+    assert settings.workers == 3
     assert settings.allow_unsafe_database
     assert (settings.max_frame_bytes, settings.keep_alive_s) == (1024 * 1024, 1.5)
 
@@ -84,7 +82,7 @@ def test_a_variable_that_is_set_to_nothing_is_not_set() -> None:
         ("SEGUE_ORIGINS", "https://a.example app.example"),
         ("SEGUE_ORIGINS", "https://a.example/path"),
         ("SEGUE_WORKERS", "-1"),
-        ("SEGUE_LIMITS", "maybe"),
+        ("SEGUE_ALLOW_UNSAFE_DATABASE", "maybe"),
         ("SEGUE_MAX_FRAME", "16 parsecs"),
         ("SEGUE_MAX_FRAME", "0"),
         ("SEGUE_MAX_FRAME", "-1"),

@@ -22,17 +22,15 @@ class Refusals:
         self._max_entries = max_entries
         self._times: OrderedDict[bytes, tuple[float, ...]] = OrderedDict()
 
-    def record(self, token: str, document: str, now: float) -> bool:
-        """Notes a refusal at `now` (monotonic seconds); True if it belongs at the upgrade, as a 401."""
+    def record(self, token: str, document: str, now: float) -> None:
+        """Notes a refusal at `now` (monotonic seconds)."""
         key = _digest(token, document)
-        recent = tuple(time for time in self._times.pop(key, ()) if now - time < WINDOW_S)
-        self._times[key] = (*recent, now)[-ALLOWED_REFUSALS:]
+        self._times[key] = (*self._times.pop(key, ()), now)[-ALLOWED_REFUSALS:]
         if len(self._times) > self._max_entries:
             self._times.popitem(last=False)
-        return len(recent) >= ALLOWED_REFUSALS
 
     def is_blocked(self, token: str, document: str, now: float) -> bool:
-        """Tells whether the next refusal of this token belongs at the upgrade."""
+        """Tells whether the next refusal of this token belongs at the upgrade, as a 401."""
         times = self._times.get(_digest(token, document), ())
         return sum(now - time < WINDOW_S for time in times) >= ALLOWED_REFUSALS
 

@@ -49,7 +49,7 @@ def dev(host: str | None, port: int | None) -> None:
     def banner(folder: Path | None) -> None:
         ready_banner(terminal, settings, asked, folder)
         _configure_logging(settings)
-        _warn(settings)
+        _warn_of_unknown()
 
     # Until then only what is wrong is logged: what an operator reads first is the banner.
     _configure_logging(_quiet(settings))
@@ -69,7 +69,7 @@ def serve(host: str | None, port: int | None) -> None:
     sockets = listen(settings.host, settings.port)
     settings = replace(settings, port=port_of(sockets))
     _configure_logging(settings)
-    _warn(settings)
+    _warn_of_unknown()
     log.info("node.listening", host=settings.host, port=settings.port)
     if settings.database_url is None:
         log.info("node.own_postgres", data=str(settings.data.absolute()), because="no DATABASE_URL")
@@ -182,8 +182,6 @@ def _quiet(settings: Settings) -> Settings:
     return settings
 
 
-def _warn(settings: Settings) -> None:
-    if not settings.limits:
-        log.warning("limits.off", hint="SEGUE_LIMITS=off is for benchmarks: anyone can flood this")
+def _warn_of_unknown() -> None:
     for variable in unknown():
         log.warning("settings.unknown", variable=variable)
