@@ -96,7 +96,7 @@ const scenarios = {
     root.insert(1, [list])
     list.insert(0, [item])
     item.insert(0, [paragraph('deep', { em: {}, link: { href: '/' } })])
-    root.get(0).setAttribute('align', 'left')
+    root.get(0).setAttribute('level', 1)
     root.get(0).setAttribute('level', 2)
     root.get(0).get(0).format(0, 3, { strong: null })
     root.get(0).get(0).delete(1, 4)

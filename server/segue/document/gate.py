@@ -218,16 +218,15 @@ class Gate:
     ) -> None:
         self._check_cuts(struct, known)
         clock = max(struct.clock, known)
-        place, other = self._places.put(client, struct, clock)
-        if place.keyed and struct.length > 1 and struct.ref != DELETED:
+        strict = review is not None
+        place = self._places.put(client, struct, clock, strict=strict)
+        if strict and place.keyed and struct.length > 1 and struct.ref != DELETED:
             self._check_overwritten(draft, client, clock, struct)
-        for spot in (place, other):
-            if spot is None or spot.part is Part.NONE:
-                continue
+        if place.part is not Part.NONE:
             if review is None:
-                self._memory.insert(struct, spot, draft.parsed.data)
+                self._memory.insert(struct, place, draft.parsed.data)
             else:
-                review.insert((client, struct.clock), struct, spot, draft.parsed.data)
+                review.insert((client, struct.clock), struct, place, draft.parsed.data)
         if struct.cuts:
             fresh = [(client, c) for c in (struct.clock + o for o in struct.cuts) if c > clock]
             draft.cuts += fresh

@@ -101,28 +101,46 @@ _ROOT_KIND: Final = {
 
 
 class Runs:
-    """The places of one client's clocks, in order; appended to, and cut back on a refusal."""
+    """The places of one client's clocks, in order; appended to, and cut back on a refusal.
 
-    __slots__ = ("places", "starts")
+    `chains` are the clocks that don't follow their predecessor as its right neighbour: between two of
+    them, clocks ascend from left to right.
+    """
+
+    __slots__ = ("chains", "places", "starts")
 
     def __init__(self) -> None:
         self.starts = array("I")
         self.places: list[Place] = []
+        self.chains = array("I")
 
-    def append(self, clock: int, place: Place) -> None:
+    def append(self, clock: int, place: Place, *, chained: bool) -> None:
         """Says where the clocks from `clock` on are."""
         if not self.places or self.places[-1] is not place:
             self.starts.append(clock)
             self.places.append(place)
+        if not chained:
+            self.chains.append(clock)
+
+    def in_one_chain(self, first: int, second: int) -> bool:
+        """Tells whether what lies between two clocks is one chain."""
+        return bisect_right(self.chains, first) == bisect_right(self.chains, second)
 
     def at(self, clock: int) -> Place:
         """Gives the place of a clock that is known."""
         return self.places[bisect_right(self.starts, clock) - 1]
 
-    def cut(self, length: int) -> None:
-        """Forgets all runs behind the first `length`."""
-        del self.starts[length:]
-        del self.places[length:]
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """How much there is, for `cut`."""
+        return len(self.places), len(self.chains)
+
+    def cut(self, lengths: tuple[int, int]) -> None:
+        """Forgets all that came after `lengths` were taken."""
+        runs, chains = lengths
+        del self.starts[runs:]
+        del self.places[runs:]
+        del self.chains[chains:]
 
 
 class Places:
@@ -133,7 +151,7 @@ class Places:
         self._kinds: dict[Id, int] = {}
         self._root_kinds: dict[str, int] = {}
         self._values: dict[Place, Place] = {GONE: GONE}
-        self._lengths: dict[int, int] = {}
+        self._lengths: dict[int, tuple[int, int]] = {}
         self._new_kinds: list[Id] = []
         self._new_roots: list[str] = []
 
@@ -149,8 +167,8 @@ class Places:
 
     def undo(self) -> None:
         """Forgets what was put since the last `keep`."""
-        for client, length in self._lengths.items():
-            self._runs[client].cut(length)
+        for client, lengths in self._lengths.items():
+            self._runs[client].cut(lengths)
         for of_type in self._new_kinds:
             del self._kinds[of_type]
         for root in self._new_roots:
@@ -168,49 +186,74 @@ class Places:
         last = bisect_right(runs.starts, end - 1)
         return [(max(start, runs.starts[i]), runs.places[i]) for i in range(first, last)]
 
-    def put(self, client: int, struct: Struct, clock: int) -> tuple[Place, Place | None]:
+    def put(self, client: int, struct: Struct, clock: int, *, strict: bool) -> Place:
         """Notes where a struct goes whose past is known, from `clock` on; gives the place.
 
-        The second place is that of its right neighbour where it differs: which of the two counts
-        hangs on what the CRDT has already thrown away, so rules have to hold for both.
+        Not `strict` is for what was checked when it came: after a reload less is known of what was
+        deleted since, and that must not stop a document.
 
         Raises:
             Refusal: it can't be there.
         """
-        place, other = self._find(struct)
-        if clock > struct.clock and struct.ref != GC:
-            self._check_continues(client, clock, place)
-        if place is not GONE:
+        place = self._find(struct, strict=strict)
+        left = struct.origin if clock == struct.clock else (client, clock - 1)
+        if strict:
+            self._check_neighbours(client, struct, clock, left, place)
             self._check_content(struct, place)
-        self._append(client, clock, self._tomb(place) if struct.ref == DELETED else place)
+        elif place.root is not None:
+            self._suits_root(place.root, struct.ref)
+        where = self._tomb(place) if struct.ref == DELETED else place
+        self._runs_of(client).append(clock, where, chained=left == (client, clock - 1))
         if struct.ref == TYPE and place is not GONE:
             item = (client, struct.clock)
             self._kinds[item] = struct.kind
             self._new_kinds.append(item)
-        return place, other
+        return place
 
-    def _find(self, struct: Struct) -> tuple[Place, Place | None]:
+    def _find(self, struct: Struct, *, strict: bool) -> Place:
         if struct.ref == GC:
-            return GONE, None
-        if struct.parent is not None:
-            return self._below(struct.parent, struct.sub), None
-        left = self._live(struct.origin)
-        right = self._live(struct.right)
-        if left is GONE or right is GONE or left is right:
-            return (right if left is GONE else left), None
-        if left.keyed != right.keyed:
-            raise Refusal("its neighbours are not in the same place")
-        return left, right
-
-    def _live(self, item: Id | None) -> Place:
-        if item is None:
             return GONE
+        if struct.parent is not None:
+            return self._below(struct.parent, struct.sub, strict=strict)
+        left = GONE if struct.origin is None else self._live(struct.origin)
+        if struct.right is None:
+            return left
+        right = self._live(struct.right)
+        if strict and (right.keyed or (struct.origin is not None and left is not right)):
+            raise Refusal("its neighbours are not in the same place")
+        return right if left is GONE else left
+
+    def _check_neighbours(
+        self, client: int, struct: Struct, clock: int, left: Id | None, place: Place
+    ) -> None:
+        """Has a struct be between its neighbours, and a new rest where its known beginning is."""
+        if left is not None and struct.right is not None:
+            self._check_order(left, struct.right)
+        if (
+            clock > struct.clock
+            and struct.ref != GC
+            and place is not self._live((client, clock - 1))
+        ):
+            raise Refusal("it contradicts what was sent before")
+
+    def _check_order(self, left: Id, right: Id) -> None:
+        """Has the left neighbour be left of the right one, where both may be in one item.
+
+        The CRDTs split that item twice and lose track: where the struct ends up then hangs on how
+        the item happened to be merged before, and devices diverge.
+        """
+        if left[0] != right[0] or left[1] < right[1]:
+            return
+        if self._runs[left[0]].in_one_chain(left[1], right[1]):
+            raise Refusal("its neighbours are in the wrong order")
+
+    def _live(self, item: Id) -> Place:
         place = self._runs[item[0]].at(item[1])
         if place.tomb and place is not GONE:
             return self._value(msgspec.structs.replace(place, tomb=False))
         return place
 
-    def _below(self, parent: str | Id, sub: str | None) -> Place:
+    def _below(self, parent: str | Id, sub: str | None, *, strict: bool) -> Place:
         """Gives the place under a key, or in the sequence, of a root or a nested type."""
         keyed = sub is not None
         if isinstance(parent, str):
@@ -221,20 +264,17 @@ class Places:
         kind = self._kinds.get(parent)
         above = self.at(parent)
         if kind is None:
-            if above.tomb:
+            if above.tomb or not strict:
                 return GONE
             raise Refusal("it inserts into something that is no container")
-        if above.depth == MAX_NESTING:
+        if strict and above.depth == MAX_NESTING:
             raise Refusal("types are nested too deeply")
         part, host = _part_below(above, parent, sub)
         return self._value(Place(keyed, kind, above.depth + 1, None, above.message, part, host))
 
-    def _check_continues(self, client: int, clock: int, place: Place) -> None:
-        """Has the new rest of a known struct be where its known beginning is."""
-        if place is not self._live((client, clock - 1)):
-            raise Refusal("it contradicts what was sent before")
-
     def _check_content(self, struct: Struct, place: Place) -> None:
+        if place is GONE:
+            return
         if place.keyed:
             allowed = struct.ref in _KEYED_CONTENT
         elif place.root is not None:
@@ -256,13 +296,13 @@ class Places:
             return True
         return kind == known
 
-    def _append(self, client: int, clock: int, place: Place) -> None:
+    def _runs_of(self, client: int) -> Runs:
         runs = self._runs.get(client)
         if runs is None:
             runs = self._runs[client] = Runs()
         if client not in self._lengths:
-            self._lengths[client] = len(runs.places)
-        runs.append(clock, place)
+            self._lengths[client] = runs.lengths
+        return runs
 
     def _tomb(self, place: Place) -> Place:
         if place.tomb:

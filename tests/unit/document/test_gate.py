@@ -315,8 +315,32 @@ class TestContainers:
     def test_neighbours_under_a_key_and_in_a_sequence_do_not_mix(self) -> None:
         """The CRDT would take the parent of the one and the key of the other."""
         entry = yjs.update(yjs.section(2, 0, yjs.item(yjs.values(b"\x7e"), parent="m", sub="k")))
-        sent = yjs.update(yjs.section(3, 0, yjs.item(yjs.string("x"), origin=(1, 0), right=(2, 0))))
-        assert reason(after(AB, entry, sent=sent)) == "its neighbours are not in the same place"
+        for where in ({"origin": (1, 0), "right": (2, 0)}, {"right": (2, 0)}):
+            item = yjs.item(yjs.string("x"), **where)  # type: ignore[arg-type]
+            sent = yjs.update(yjs.section(3, 0, item))
+            assert reason(after(AB, entry, sent=sent)) == "its neighbours are not in the same place"
+
+    def test_a_neighbour_that_is_garbage_has_no_living_one_beside_it(self) -> None:
+        """Yjs would make the item garbage, pycrdt would not."""
+        garbage = yjs.update(yjs.section(2, 0, yjs.gc(1)))
+        for left, right in (((2, 0), (1, 0)), ((1, 0), (2, 0))):
+            item = yjs.item(yjs.string("x"), origin=left, right=right)
+            sent = yjs.update(yjs.section(3, 0, item))
+            assert (
+                reason(after(AB, garbage, sent=sent)) == "its neighbours are not in the same place"
+            )
+
+    def test_neighbours_of_one_text_are_in_its_order(self) -> None:
+        """Split twice by one struct, the text puts it elsewhere than a reload does."""
+        typed = yjs.update(yjs.section(1, 2, yjs.item(yjs.string("cdef"), origin=(1, 1))))
+        wrong = "its neighbours are in the wrong order"
+        for left, right in ((4, 1), (1, 1), (5, 4)):
+            item = yjs.item(yjs.string("x"), origin=(1, left), right=(1, right))
+            sent = yjs.update(yjs.section(2, 0, item))
+            assert reason(after(AB, typed, sent=sent)) == wrong
+        before = yjs.update(yjs.section(1, 2, yjs.item(yjs.string("0"), right=(1, 0))))
+        between = yjs.item(yjs.string("x"), origin=(1, 2), right=(1, 0))
+        assert isinstance(after(AB, before, sent=yjs.update(yjs.section(2, 0, between))), Accepted)
 
     def test_a_key_holds_one_value_at_a_time(self) -> None:
         two = yjs.section(2, 0, yjs.item(yjs.values(b"\x7e", b"\x7e"), parent="m", sub="k"))

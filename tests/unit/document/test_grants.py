@@ -8,7 +8,9 @@ from pycrdt import Array, Doc, Map, Text
 from replicas import NOTHING, Device, reader_of, reopened, send, text_of
 
 from segue.auth.grants import Role
+from segue.document.content import STRING
 from segue.document.replica import Replica
+from segue.document.update import parse
 from segue.document.verdict import Accepted, NoNews, Refused, Verdict
 
 OTHERS = "the message is another's"
@@ -258,21 +260,23 @@ def test_messages_used_as_something_else_hang_nobody() -> None:
         assert reopened(replica).vector == replica.vector
 
 
-def test_a_detour_over_ones_own_things_does_not_lead_into_anothers(
+def test_a_detour_over_ones_own_text_does_not_lead_into_anothers(
     conversation: Conversation,
 ) -> None:
     """An item between a neighbour of one's own and one of another's: the CRDT may take either."""
     bob = conversation.bob
     bob.map("messages")["m2"] = message("bob")
-    first = bob.take()[0]
-    assert isinstance(send(conversation.replica, first, user="bob"), Accepted)
-    own = next(clock for clock in range(12) if place(conversation, (2, clock)) == ("m2", True))
-    theirs = next(clock for clock in range(12) if place(conversation, (1, clock)) == ("m1", True))
-    content = yjs.values(b"\x7e")
-    sent = yjs.update(yjs.section(3, 0, yjs.item(content, origin=(2, own), right=(1, theirs))))
-    assert reason(send(conversation.replica, sent, user="bob")) == OTHERS
+    assert all(isinstance(verdict, Accepted) for verdict in conversation.send(bob))
+    own, theirs = text_start(bob.doc, 2), text_start(bob.doc, 1)
+    for left, right in ((own, theirs), (theirs, own)):
+        sent = yjs.update(yjs.section(3, 0, yjs.item(yjs.string("x"), origin=left, right=right)))
+        verdict = send(conversation.replica, sent, user="bob")
+        assert reason(verdict) == "its neighbours are not in the same place"
+    behind = yjs.update(yjs.section(3, 0, yjs.item(yjs.string("x"), origin=theirs)))
+    assert reason(send(conversation.replica, behind, user="bob")) == OTHERS
 
 
-def place(conversation: Conversation, item: tuple[int, int]) -> tuple[str | None, bool]:
-    found = conversation.replica._gate._places.at(item)
-    return found.message, found.keyed and found.part.name == "INSIDE"
+def text_start(doc: Doc[Any], client: int) -> tuple[int, int]:
+    """Gives the id of the first character that a client wrote."""
+    sections = {section.client: section for section in parse(doc.get_update()).sections}
+    return client, next(s.clock for s in sections[client].structs if s.ref == STRING)
