@@ -271,4 +271,6 @@ def test_workers_die_with_their_parent(busy: str) -> None:
         parent.kill()
     assert len(children) == 2
     gone, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
+    for orphan in alive:
+        orphan.kill()
     assert (len(gone), alive) == (2, [])
