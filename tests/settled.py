@@ -11,7 +11,18 @@ async def assert_settled(
     host: DeviceHost, dsn: str, session: str, devices: Sequence[Device], timeout_s: float = 30
 ) -> Stored:
     """Waits until all devices are saved and equal, then compares them with what is stored."""
-    await host.wait_all(devices, timeout_s, saved=True, settled=True)
+    by_dialect = {
+        dialect: [device for device in devices if device.dialect == dialect]
+        for dialect in ("hocuspocus", "y-websocket")
+    }
+    await host.wait_all(by_dialect["hocuspocus"], timeout_s, saved=True, settled=True)
+    await host.equal(devices, timeout_s)
+    # These learn of some deletions at their next connection only: see `stock/src/ledger.mjs`.
+    unsure = [
+        device for device in by_dialect["y-websocket"] if (await device.summary())["unsynced"] > 0
+    ]
+    await host.each("cut", unsure)
+    await host.wait_all(by_dialect["y-websocket"], timeout_s, settled=True)
     hashes = await host.equal(devices, timeout_s)
     stored = await read_stored(dsn, session)
     replayed = await assert_all_acknowledged(host, stored, devices)

@@ -12,6 +12,10 @@ WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 
 
+WRITER_STARTED = """
+SELECT query_start FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'segue writer'
+"""
 EVERY_S = 0.01
 
 
@@ -25,6 +29,21 @@ async def until_a_statement_waits(dsn: str, timeout_s: float = 10) -> None:
 
     try:
         await _until(look, "a statement waits for a lock", timeout_s)
+    finally:
+        await connection.close()
+
+
+async def until_a_commit_waits(dsn: str, timeout_s: float = 10) -> None:
+    """Returns once the server tries again and again to commit something that somebody holds."""
+    connection = await asyncpg.connect(dsn)
+    attempts = set()
+
+    async def look() -> bool:
+        attempts.add(await connection.fetchval(WRITER_STARTED))
+        return len(attempts) > 5
+
+    try:
+        await _until(look, "a commit is tried again", timeout_s)
     finally:
         await connection.close()
 

@@ -17,9 +17,13 @@ ROUNDS = 4
 
 
 async def start_typing(devices: list[Device], seed: int) -> None:
-    """Half of them at 20 Hz, as an agent streams; half as fast as answers come."""
+    """Half of them at 20 Hz, as an agent streams; half far faster than people do."""
     for number, device in enumerate(devices):
-        pace = {"hz": 20, "append": f"{device.id}:"} if number < 2 else {"window": 20}
+        pace = (
+            {"hz": 20, "append": f"{device.id}:"}
+            if number < 2
+            else {"hz": 150, "append": f"{device.id}:"}
+        )
         await device.call("type", root="text", seed=seed + number, **pace)
 
 
@@ -29,7 +33,7 @@ async def let_them_type(devices: list[Device], fate: random.Random) -> None:
     known = (await device.summary())["acknowledged"]
     await device.wait(acknowledged=known + fate.randrange(3, 15))
     if fate.random() < 0.5:
-        await fate.choice(devices).wait(saved=True)
+        await fate.choice(devices[:2]).wait(saved=True)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -100,6 +100,6 @@ async def test_a_frozen_postgres_gives_nobody_an_empty_document(
         devices = await open_impatiently(host, own_server, session)
         for device in devices:
             # A second signed-in moment of typing, and still no answer.
-            await device.call("type", root="facts-text", seed=1, hz=50, count=50)
+            await device.call("type", root="text-2", seed=1, hz=50, count=50, append="x")
             assert not (await device.summary())["synced"]
     await assert_story_is_whole(host, own_server, session, devices)

@@ -6,7 +6,7 @@ from devices import Device, DeviceHost, Dialect
 from servers import SegueServer
 from settled import assert_settled
 from stored import frozen_log
-from waiting import until_a_statement_waits
+from waiting import until_a_commit_waits
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("dialect", ["y-websocket", "hocuspocus"])]
 
@@ -38,7 +38,7 @@ async def test_joiners_and_returning_devices_see_only_what_is_committed(
     writer, sleeper = await open_with_base(host, server, session, dialect)
     async with frozen_log(server.dsn, session):
         await writer.edit((len(BASE), 0, SECRET_PART))
-        await until_a_statement_waits(server.dsn)
+        await until_a_commit_waits(server.dsn)
         known = (await writer.summary())["acknowledged"]
         joiner = await host.open(dialect, server.url, session, server.token("alice"))
         await host.each("mark", [writer, sleeper])
@@ -67,7 +67,7 @@ async def test_what_was_in_flight_when_the_server_died_is_saved_by_its_writer(
     writer, sleeper = await open_with_base(host, server, session, dialect)
     async with frozen_log(server.dsn, session):
         await writer.edit((len(BASE), 0, SECRET_PART))
-        await until_a_statement_waits(server.dsn)
+        await until_a_commit_waits(server.dsn)
         server.kill()
         await writer.wait(connected=False)
         assert (await writer.summary())["unsynced"] > 0

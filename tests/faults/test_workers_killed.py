@@ -25,7 +25,7 @@ async def test_rooms_reload_and_their_devices_stay_connected(
     devices = [device for room in rooms.values() for device in room]
     await host.wait_all(devices, synced=True)
     for number, device in enumerate(devices):
-        await device.call("type", root="text", seed=seed * 100 + number, window=10)
+        await device.call("type", root="text", seed=seed * 100 + number, hz=50)
     for _ in range(5):
         device = fate.choice(devices)
         known = (await device.summary())["acknowledged"]
@@ -37,9 +37,9 @@ async def test_rooms_reload_and_their_devices_stay_connected(
         await device.wait(acknowledged=known + 5)
     for device in devices:
         await device.call("stop_typing")
-    for session, room in rooms.items():
-        await assert_settled(host, server.dsn, session, room)
     for device in devices:
         summary = await device.summary()
         assert summary["stop"] is None
         assert summary["opened"] == 1, "a worker's death is not its devices' affair"
+    for session, room in rooms.items():
+        await assert_settled(host, server.dsn, session, room)

@@ -64,11 +64,11 @@ async def test_500_torn_sockets_disturb_nobody(
                 tasks.start_soon(write_and_vanish, address, fate)
     for device in devices:
         await device.call("stop_typing")
-    await assert_settled(host, server.dsn, session, devices)
     for device in devices:
         summary = await device.summary()
         assert summary["opened"] == 1
         assert summary["closes"] == []
+    await assert_settled(host, server.dsn, session, devices)
     assert "never seen whole" not in await devices[0].text("torn")
     after = {process.pid for process in psutil.Process(server.process.pid).children(recursive=True)}
     assert after == before

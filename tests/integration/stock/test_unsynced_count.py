@@ -30,6 +30,23 @@ async def test_it_is_true_through_10000_edits_and_50_reconnects(
     assert [(await device.summary())["unsynced"] for device in devices] == [0] * len(devices)
 
 
+async def test_deletions_made_while_a_device_reconnects_are_counted(
+    host: DeviceHost, server: SegueServer, session: str
+) -> None:
+    """A deletion names no clock of its own: nothing in it tells whether it was made before the step 1."""
+    eraser, other = await host.open_all(
+        ("hocuspocus", "y-websocket"), server.url, session, server.token("alice")
+    )
+    await eraser.edit((0, 0, "letters to be erased " * 500))
+    await host.wait_all([eraser, other], synced=True, saved=True)
+    await eraser.call("type", root="text", seed=1, hz=500, erase=True)
+    for round_number in range(1, 6):
+        await host.each("cut", [eraser])
+        await eraser.wait(closed=round_number, synced=True)
+    await eraser.call("stop_typing")
+    await assert_settled(host, server.dsn, session, [eraser, other])
+
+
 async def _type_through_drops(device: Device, edits: int) -> None:
     drops = RECONNECTS // 4 + 1
     fate = random.Random(device.id)

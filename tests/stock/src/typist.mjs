@@ -40,20 +40,27 @@ function pick(list, random) {
 
 /** Types `count` edits (null: until stopped) at `hz`, or as fast as the event loop turns. */
 export class Typing {
-  constructor(device, { root, seed, hz = null, count = null, append = null, window = 200 }) {
+  constructor(device, { root, seed, hz = null, count = null, append = null, erase = false, window = 200 }) {
     this.random = seeded(seed)
     this.left = count ?? Number.POSITIVE_INFINITY
     this.done = new Promise((resolve) => (this.finish = resolve))
     const step = () => {
       if (this.left <= 0) return this.stop()
       if (hz === null) this.next = setImmediate(step)
-      if (hz === null && device.client.unsynced() > window) return
+      if (hz === null && this.#isWaiting(device.client.unsynced(), window)) return
       this.left -= 1
-      if (append !== null) this.#append(device, root, append)
+      if (erase) patchText(device.doc, root, [[0, 1, '']])
+      else if (append !== null) this.#append(device, root, append)
       else strike(device.doc, root, this.random)
     }
     if (hz === null) step()
     else this.timer = setInterval(step, 1000 / hz)
+  }
+
+  /** Once `window` edits are under way, waits until half of them are safe. */
+  #isWaiting(unsynced, window) {
+    this.waiting = unsynced > (this.waiting ? window / 2 : window)
+    return this.waiting
   }
 
   #append(device, root, prefix) {
