@@ -1,0 +1,92 @@
+"""Who is here: own ids only, rising clocks, nothing queued for who can't take it."""
+
+from hub_devices import AWARENESS, Line, Outbox, new_peer
+from hub_ports import Stored
+from hub_scene import Scene, kinds, said, staged
+
+from segue.hub.peer import Peer
+from segue.hub.presence import Presence
+from segue.wire.awareness import AwarenessEntry, decode_awareness
+from segue.wire.messages import AwarenessUpdate, QueryAwareness
+
+
+def peer(user: str, device: str = "d") -> Peer:
+    return new_peer(Outbox(Line(), Stored()), user=user, device=device)
+
+
+def entry(client: int, clock: int, state: str | None = "{}") -> AwarenessEntry:
+    return AwarenessEntry(client, clock, state)
+
+
+def test_a_peer_has_one_client_id_the_first_it_announces_alone() -> None:
+    presence, alice = Presence(1_000), peer("alice")
+    assert presence.announce(alice, (entry(1, 1), entry(2, 1))) is None
+    assert presence.announce(alice, (entry(1, 1),)) == entry(1, 1)
+    assert presence.announce(alice, (entry(2, 1),)) is None
+    assert presence.announce(alice, (entry(2, 1), entry(1, 2))) == entry(1, 2)
+
+
+def test_an_echo_of_another_device_of_the_user_takes_nothing_over() -> None:
+    presence, phone, laptop = Presence(1_000), peer("alice", "phone"), peer("alice", "laptop")
+    presence.announce(phone, (entry(1, 1),))
+    assert presence.announce(laptop, (entry(1, 2),)) is None
+    assert presence.leave(laptop) is None
+    assert presence.others(laptop) == (entry(1, 1),)
+
+
+def test_the_same_device_takes_over_and_the_old_connection_removes_nothing() -> None:
+    presence, old, new = Presence(1_000), peer("alice"), peer("alice")
+    presence.announce(old, (entry(1, 5),))
+    assert presence.announce(new, (entry(1, 1),)) == entry(1, 6)
+    assert presence.leave(old) is None
+    assert presence.leave(new) == entry(1, 7, None)
+
+
+def test_clocks_rise_for_who_comes_back_with_a_lower_one() -> None:
+    presence, first = Presence(1_000), peer("alice")
+    presence.announce(first, (entry(1, 9),))
+    assert presence.leave(first) == entry(1, 10, None)
+    assert presence.announce(peer("alice"), (entry(1, 0),)) == entry(1, 11)
+
+
+def test_old_and_too_large_states_are_ignored() -> None:
+    presence, alice = Presence(10), peer("alice")
+    presence.announce(alice, (entry(1, 2),))
+    assert presence.announce(alice, (entry(1, 2),)) is None
+    assert presence.announce(alice, (entry(1, 3, '{"a":"bcdefgh"}'),)) is None
+    assert presence.announce(alice, (entry(1, 2, None),)) == entry(1, 3, None)
+
+
+@staged
+async def test_presence_of_foreign_client_id_is_ignored(scene: Scene) -> None:
+    alice, bob = await scene.join("alice"), await scene.join("bob")
+    for update in ((entry(alice.client, 50, None),), (entry(alice.client, 60), entry(99, 1))):
+        bob.to_server.append(AwarenessUpdate(update))
+    carol = await scene.join("carol")
+    assert carol.others.keys() == {alice.client, bob.client}
+    assert alice.client in carol.others
+
+
+@staged
+async def test_who_leaves_is_gone_for_the_others(scene: Scene) -> None:
+    alice, bob = await scene.join("alice"), await scene.join("bob", name="talk")
+    assert alice.others.keys() == {bob.client}
+    bob.disconnect()
+    scene.read()
+    assert alice.others == {}
+
+
+@staged
+async def test_who_was_congested_is_told_who_is_here_when_it_has_drained(scene: Scene) -> None:
+    slow = await scene.join("alice")
+    assert slow.outbox is not None
+    slow.outbox.line.congest()
+    await scene.join("bob")
+    for _ in range(1_000):
+        slow.to_server.append(QueryAwareness())
+    scene.send()
+    assert kinds(slow.outbox) == []
+    slow.outbox.line.drain()
+    await scene.load()
+    assert len(said(slow.outbox, AWARENESS)) == 1
+    assert [e.client for e in decode_awareness(said(slow.outbox, AWARENESS)[0].data)] == [2]
