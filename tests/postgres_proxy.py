@@ -25,6 +25,8 @@ class PostgresProxy:
         self.dsn = urlunsplit(parts._replace(query=urlencode({**query, "host": str(folder)})))
         self.lost_replies = 0
         self._marker: bytes | None = None
+        self._cut_every = 0
+        self._requests = 0
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._transports: set[asyncio.StreamWriter] = set()
@@ -59,6 +61,10 @@ class PostgresProxy:
         """Of the next request that holds `marker`: Postgres does it all, the answer never arrives."""
         self._marker = marker
 
+    def cut_every(self, requests: int) -> None:
+        """Ends a connection at every so many requests, by turns before and after passing it on."""
+        self._cut_every = requests
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             server_reader, server_writer = await asyncio.open_unix_connection(self._upstream)
@@ -84,8 +90,14 @@ class PostgresProxy:
             if self._marker is not None and self._marker in data:
                 self._marker = None
                 link.losing = True
+            self._requests += 1
+            cut = self._cut_every and self._requests % self._cut_every == 0
+            if cut and self._requests % 2:
+                raise ConnectionResetError
             writer.write(data)
             await writer.drain()
+            if cut:
+                raise ConnectionResetError
         raise ConnectionResetError
 
     async def _pass_replies(

@@ -208,8 +208,8 @@ class Database:
             async with self._pool.acquire(timeout=self._limits.command_s) as connection:
                 try:
                     return await action(connection)
-                except (*OUTAGE, asyncio.CancelledError):
-                    # Else giving it back waits for an answer that may never come.
+                except OUTAGE:
+                    # Giving it back would first wait, as long again, for an answer.
                     connection.terminate()
                     raise
         except ValueError:  # asyncpg can't encode an argument, which is an InterfaceError too

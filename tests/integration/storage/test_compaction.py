@@ -11,6 +11,7 @@ from segue.ids import DocumentId
 from segue.storage.database import Database
 from segue.storage.group_commit import GroupCommit
 from segue.storage.ports import Base
+from segue.storage.register import PostgresRegister
 from segue.storage.update_log import PostgresUpdateLog
 from update_sources import CONFLICT, Source
 
@@ -93,16 +94,36 @@ async def test_crash_while_a_snapshot_is_stored_leaves_the_log_as_it_was(
         source.write(data)
         await source.settled()
     before = await log.load(DOCUMENT)
-    async with connected(database_dsn) as sql:
-        # Deleting the covered rows comes last, and fails.
-        await sql.execute(
-            "CREATE FUNCTION crash() RETURNS trigger LANGUAGE plpgsql AS"
-            " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';"
-            "CREATE TRIGGER crash AFTER DELETE ON updates FOR EACH STATEMENT EXECUTE FUNCTION crash()"
-        )
+    # Deleting the covered rows comes last, and fails.
+    await _crash_at(database_dsn, "DELETE ON updates")
     with pytest.raises(StorageUnavailable):
         await log.save_snapshot(DOCUMENT, 1, 2, b"12")
     assert await log.load(DOCUMENT) == before
+
+
+async def test_crash_while_a_document_is_deleted_leaves_all_of_it(
+    database: Database, log: PostgresUpdateLog, commits: GroupCommit, database_dsn: str
+) -> None:
+    source = Source(commits, DOCUMENT)
+    for data in (b"1", b"2"):
+        source.write(data)
+        await source.settled()
+    await log.save_snapshot(DOCUMENT, 1, 1, b"1")
+    before = await log.load(DOCUMENT)
+    await _crash_at(database_dsn, "DELETE ON snapshots")
+    with pytest.raises(StorageUnavailable):
+        await PostgresRegister(database).delete(DOCUMENT)
+    assert await log.load(DOCUMENT) == before
+
+
+async def _crash_at(dsn: str, event: str) -> None:
+    """Has the server end the session that does it."""
+    async with connected(dsn) as sql:
+        await sql.execute(
+            "CREATE FUNCTION crash() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';"
+            f"CREATE TRIGGER crash AFTER {event} FOR EACH STATEMENT EXECUTE FUNCTION crash()"
+        )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from segue.storage import group_commit as group_commit_module
 from segue.storage.database import Database
 from segue.storage.group_commit import GroupCommit
 from segue.storage.register import PostgresRegister
-from update_sources import CONFLICT, Source, until
+from segue.storage.update_log import PostgresUpdateLog
+from update_sources import CONFLICT, Source, drained, until
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +31,7 @@ async def test_hundred_documents_take_few_statements(
     for n in range(20):
         for source in sources:
             source.write(b"%d" % n)
-        await commits.drain()
+        await drained(commits)
     assert commits.stats.rows == 2000
     assert commits.stats.rounds == 20
 
@@ -45,7 +46,7 @@ async def test_round_is_bounded_in_bytes(
     sources = [Source(commits, name) for name in documents]
     for source in sources:
         source.write(b"x" * 300)
-    await commits.drain()
+    await drained(commits)
     assert [source.outcomes for source in sources] == [[1]] * 20
     assert commits.stats.rounds == 5  # the fourth goes over the limit
 
@@ -58,12 +59,28 @@ async def test_impossible_row_does_not_keep_the_others_out(
     sources = [Source(commits, name) for name in documents]
     for source in sources:
         source.write(b"in one group with an impossible one")
-    await commits.drain()
+    await drained(commits)
     assert sources[7].outcomes == [CONFLICT]
     assert all(source.outcomes == [1] for source in sources if source is not sources[7])
     assert commits.stats.refused == 1
     sources[3].write(b"and it goes on")
     assert await sources[3].settled() == 2
+
+
+async def test_writer_that_is_behind_is_refused_by_the_claim_itself(
+    database: Database, commits: GroupCommit, documents: list[str]
+) -> None:
+    """Not by a constraint further down, which can't see what a compaction removed."""
+    ahead, behind = Source(commits, documents[0]), Source(commits, documents[0])
+    for _ in range(3):
+        ahead.write(b"row")
+        await ahead.settled()
+    behind.write(b"late")
+    assert await behind.settled() == CONFLICT
+    await PostgresUpdateLog(database, commits).save_snapshot(ahead.document, 1, 3, b"all")
+    behind.write(b"late")
+    assert await behind.settled() == CONFLICT
+    assert (commits.stats.conflicts, commits.stats.refused) == (2, 0)
 
 
 async def test_document_that_somebody_holds_delays_itself_only(
@@ -96,8 +113,8 @@ async def test_writers_that_meet_on_many_documents_never_deadlock(
             for source in rivals:
                 source.last = positions[source.document]
                 source.write(b"mine")
-            await left.drain()
-            await right.drain()
+            await drained(left)
+            await drained(right)
             for name in documents:
                 won = [source for source in rivals if source.document == name]
                 assert sorted(str(source.outcomes[-1]) for source in won)[1] == CONFLICT

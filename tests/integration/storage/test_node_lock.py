@@ -13,7 +13,7 @@ from databases import connected, open_database
 from postgres_proxy import PostgresProxy
 from segue.storage.database import Database
 from segue.storage.node_lock import NodeLock, node_lock
-from update_sources import until
+from update_sources import PATIENCE_S, until
 
 pytestmark = pytest.mark.anyio
 
@@ -29,9 +29,14 @@ async def node(database: Database) -> AsyncIterator[NodeLock]:
         yield lock
 
 
+async def acquired(lock: NodeLock) -> None:
+    with anyio.fail_after(PATIENCE_S):
+        await lock.wait_held()
+
+
 async def test_second_node_waits_says_so_once_and_takes_over(database: Database) -> None:
     async with node(database) as first:
-        await first.wait_held()
+        await acquired(first)
         with structlog.testing.capture_logs() as logs:
             async with node(database) as second:
                 await until(lambda: logs)
@@ -39,24 +44,24 @@ async def test_second_node_waits_says_so_once_and_takes_over(database: Database)
                 assert [entry["event"] for entry in logs] == ["node_lock.waiting"]
                 assert not second.held
     async with node(database) as second:
-        await second.wait_held()
+        await acquired(second)
 
 
 async def test_lock_is_free_as_soon_as_its_node_ends(database: Database) -> None:
     for _ in range(3):
         async with node(database) as lock:
             with anyio.fail_after(5):
-                await lock.wait_held()
+                await acquired(lock)
 
 
 async def test_holder_notices_the_loss_and_acquires_again(
     database: Database, database_dsn: str
 ) -> None:
     async with node(database) as lock, connected(database_dsn) as sql:
-        await lock.wait_held()
+        await acquired(lock)
         await sql.execute(END_HOLDERS)
         await until(lambda: not lock.held)
-        await lock.wait_held()
+        await acquired(lock)
 
 
 async def test_one_of_two_holds_it_however_often_connections_are_lost(
@@ -79,22 +84,22 @@ async def test_silence_ends_the_hold_and_leaves_the_lock_to_others(
     proxy: PostgresProxy, database: Database, documents: list[str]
 ) -> None:
     async with open_database(proxy.dsn) as behind_proxy, node(behind_proxy) as cut_off:
-        await cut_off.wait_held()
+        await acquired(cut_off)
         proxy.stall()
         await until(lambda: not cut_off.held)
         proxy.flow()
-        await cut_off.wait_held()
+        await acquired(cut_off)
 
 
 async def test_postgres_away_is_waited_for(proxy: PostgresProxy) -> None:
     async with open_database(proxy.dsn) as behind_proxy, node(behind_proxy) as lock:
-        await lock.wait_held()
+        await acquired(lock)
         proxy.close()
         await until(lambda: not lock.held)
         with structlog.testing.capture_logs() as logs:
             await until(lambda: len(logs) > 3)
         await proxy.open()
-        await lock.wait_held()
+        await acquired(lock)
 
 
 async def test_databases_of_one_server_have_locks_of_their_own(
@@ -102,5 +107,5 @@ async def test_databases_of_one_server_have_locks_of_their_own(
 ) -> None:
     async with open_database(empty_dsn) as other:
         async with node(database) as first, node(other) as second:
-            await first.wait_held()
-            await second.wait_held()
+            await acquired(first)
+            await acquired(second)

@@ -11,7 +11,7 @@ from segue.errors import StorageUnavailable
 from segue.ids import DeviceId, UserId
 from segue.storage.claims import Claim, Outcome, RowRefused
 from segue.storage.group_commit import GroupCommit, Pace, group_commit
-from update_sources import CONFLICT, Source, until
+from update_sources import CONFLICT, Source, drained, until
 
 pytestmark = pytest.mark.anyio
 
@@ -74,7 +74,7 @@ async def test_what_queues_during_a_statement_goes_with_the_next(claims: Scripte
             other.write(b"1")
             other.write(b"2")
         claims.free.set()
-        await commits.drain()
+        await drained(commits)
     assert [[claim.document for claim in each] for each in claims.statements] == [
         ["a"],
         ["a", "b", "c", "d", "e", "f"],
@@ -85,7 +85,7 @@ async def test_claims_go_in_order_of_document(claims: ScriptedClaims) -> None:
     async with running(claims) as commits:
         for source in sources_of(commits, "dbca"):
             source.write(b"1")
-        await commits.drain()
+        await drained(commits)
     assert [claim.document for claim in claims.statements[0]] == ["a", "b", "c", "d"]
 
 
@@ -113,13 +113,26 @@ async def test_busy_document_is_asked_again_with_the_same_batch(claims: Scripted
     assert {claim.batch for each in claims.statements for claim in each} == {1, 2}
 
 
+async def test_source_is_not_asked_again_before_an_outcome(claims: ScriptedClaims) -> None:
+    claims.script = [{"a": Outcome.BUSY}, StorageUnavailable("gone"), {"a": Outcome.BUSY}]
+    claims.free.clear()
+    async with running(claims) as commits:
+        (source,) = sources_of(commits, "a")
+        source.write(b"1")
+        await until(lambda: claims.statements)
+        source.write(b"2")
+        claims.free.set()
+        await drained(commits)
+    assert source.outcomes == [1, 2]
+
+
 async def test_impossible_row_is_found_by_halves(claims: ScriptedClaims) -> None:
     claims.impossible = {"k"}
     async with running(claims) as commits:
         sources = sources_of(commits, "abcdefghijklmnop")
         for source in sources:
             source.write(b"1")
-        await commits.drain()
+        await drained(commits)
     assert [source.outcomes for source in sources if source.document != "k"] == [[1]] * 15
     assert [source.outcomes for source in sources if source.document == "k"] == [[CONFLICT]]
     assert len(claims.statements) == 9  # all, then two of each half
@@ -134,7 +147,7 @@ async def test_outage_in_the_middle_of_halves_tells_each_source_once(
         sources = sources_of(commits, "abcd")
         for source in sources:
             source.write(b"1")
-        await commits.drain()
+        await drained(commits)
     assert [source.outcomes for source in sources] == [[1], [1], [1], [CONFLICT]]
 
 
@@ -149,7 +162,7 @@ async def test_sender_whose_name_is_no_text_delays_nobody(claims: ScriptedClaims
         nameless, other = Nameless(commits, "a"), Source(commits, "b")
         nameless.write()
         other.write(b"1")
-        await commits.drain()
+        await drained(commits)
     assert nameless.outcomes == [CONFLICT]
     assert other.outcomes == [1]
 
@@ -168,7 +181,7 @@ async def test_source_that_raises_delays_nobody(claims: ScriptedClaims) -> None:
             source.write(b"1")
         good = Source(commits, "c")
         good.write(b"1")
-        await commits.drain()
+        await drained(commits)
     assert good.outcomes == [1]
 
 
@@ -204,9 +217,9 @@ async def test_raising_a_hand_twice_takes_one_batch(claims: ScriptedClaims) -> N
         source.write(b"1")
         commits.enqueue(source)
         commits.enqueue(source)
-        await commits.drain()
+        await drained(commits)
         commits.enqueue(source)
-        await commits.drain()
+        await drained(commits)
     assert source.outcomes == [1]
     assert len(claims.statements) == 1
 
@@ -216,7 +229,7 @@ async def test_draining_waits_through_an_outage(claims: ScriptedClaims) -> None:
     async with running(claims) as commits:
         (source,) = sources_of(commits, "a")
         source.write(b"1")
-        await commits.drain()
+        await drained(commits)
         assert source.outcomes == [1]
         assert commits.stats.outages == 50
         assert commits.stats.last_error is None
