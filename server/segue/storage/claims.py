@@ -12,6 +12,10 @@ made again. If the first attempt was committed, the second is refused, and the r
 carries our own mark. An attempt that is still running inside a server that stopped answering holds
 the document's lock, and is waited for as busy. So no attempt is ever counted as failed while it
 could still succeed, and none can succeed twice.
+
+One row can't be found: an own one whose reply was lost and which another node compacted before the
+look-up. It counts as a conflict; the state that is loaded then holds its updates, and checking them
+again finds no news.
 """
 
 from collections.abc import Sequence

@@ -33,6 +33,9 @@ log = structlog.get_logger()
 MAX_ROUND_BYTES: Final = 8 * 2**20
 """A statement larger than this delays everyone in it; what is left over goes with the next."""
 
+BUSY_TOLD: Final = 500
+"""After so many statements that found a document held, an operator is told: some 5 s."""
+
 
 class Claims(Protocol):
     """Where claims are made; `ClaimWriter` says what each answer means."""
@@ -85,7 +88,7 @@ class GroupCommit:
         self._pace = pace
         self._raised: dict[BatchSource, None] = {}  # a set that keeps its order
         self._claims: dict[BatchSource, Claim] = {}
-        self._busy: set[BatchSource] = set()
+        self._busy: dict[BatchSource, int] = {}  # how many statements found it so
         self._batches = 0
         self._outage_pause = 0.0
         self._work = asyncio.Event()
@@ -182,7 +185,7 @@ class GroupCommit:
         """Finds the impossible row by halves, so that the others are written."""
         if len(sources) == 1:
             claim = self._claims.pop(sources[0])
-            self._busy.discard(sources[0])
+            self._busy.pop(sources[0], None)
             self._refuse(sources[0], claim.document, error)
             return
         half = len(sources) // 2
@@ -191,9 +194,9 @@ class GroupCommit:
 
     def _settle(self, source: BatchSource, outcome: Outcome) -> None:
         if outcome is Outcome.BUSY:
-            self._busy.add(source)
+            self._note_busy(source)
             return
-        self._busy.discard(source)
+        self._busy.pop(source, None)
         claim = self._claims.pop(source)
         if outcome is Outcome.COMMITTED:
             self.stats.rows += 1
@@ -202,6 +205,12 @@ class GroupCommit:
         else:
             self.stats.conflicts += 1
             self._tell(claim.document, source.on_conflict)
+
+    def _note_busy(self, source: BatchSource) -> None:
+        times = self._busy[source] = self._busy.get(source, 0) + 1
+        if times == BUSY_TOLD:
+            # Snapshots and deletions are over by then: a session of an operator's, most likely.
+            log.warning("storage.document_held", document=self._claims[source].document)
 
     def _refuse(self, source: BatchSource, document: DocumentId, error: Exception) -> None:
         # Only the error's kind: its text may quote what was to be written.

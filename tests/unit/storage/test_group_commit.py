@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+import structlog.testing
 
 from segue.document.submission import LoggedUpdate
 from segue.errors import StorageUnavailable
 from segue.ids import DeviceId, UserId
 from segue.storage.claims import Claim, Outcome, RowRefused
-from segue.storage.group_commit import GroupCommit, Pace, group_commit
+from segue.storage.group_commit import BUSY_TOLD, GroupCommit, Pace, group_commit
 from update_sources import CONFLICT, Source, drained, until
 
 pytestmark = pytest.mark.anyio
@@ -111,6 +112,18 @@ async def test_busy_document_is_asked_again_with_the_same_batch(claims: Scripted
         assert busy.outcomes == []
         assert await busy.settled() == 1
     assert {claim.batch for each in claims.statements for claim in each} == {1, 2}
+
+
+async def test_document_that_stays_held_is_told_once(claims: ScriptedClaims) -> None:
+    claims.script = [{"a": Outcome.BUSY}] * (2 * BUSY_TOLD)
+    with structlog.testing.capture_logs() as logs:
+        async with running(claims) as commits:
+            (source,) = sources_of(commits, "a")
+            source.write(b"1")
+            await drained(commits)
+    assert [(entry["event"], entry["document"]) for entry in logs] == [
+        ("storage.document_held", "a")
+    ]
 
 
 async def test_source_is_not_asked_again_before_an_outcome(claims: ScriptedClaims) -> None:
