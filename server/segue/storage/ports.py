@@ -38,7 +38,11 @@ class BatchSource(Protocol):
         """The batch taken last is durable as the row at `position`."""
 
     def on_conflict(self) -> None:
-        """The batch was not written and never will be: the log has moved on, or the document is deleted."""
+        """The batch was not written and never will be.
+
+        The log has moved on, the document is deleted, or (logged as such) Postgres can't store a row
+        like this: whoever reloads and comes back with the same batch at the same position gives up.
+        """
 
 
 class UpdateLog(Protocol):
@@ -50,6 +54,7 @@ class UpdateLog(Protocol):
         Raises:
             Deleted: the document is a tombstone.
             Forbidden: no such document was ever registered.
+            Quarantined: what is stored is damaged (a hole in the log, a corrupt row).
             StorageUnavailable: Postgres can't be asked right now.
         """
 
