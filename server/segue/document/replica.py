@@ -83,6 +83,8 @@ class Replica:
             admission = self._admit(parsed, submission)
         except Refusal as refusal:
             return Refused(number, str(refusal))
+        except Failed as failure:
+            raise Broken(None, str(failure)) from failure
         spans = _spans(parsed)
         match admission:
             case None:

@@ -92,7 +92,7 @@ class TestPast:
 
     def test_a_struct_that_builds_on_itself_is_refused(self) -> None:
         for where in ({"origin": (2, 0)}, {"right": (2, 1)}, {"parent": (2, 0)}):
-            sent = yjs.update(yjs.section(2, 0, yjs.item(yjs.string("cd"), **where)))  # type: ignore[arg-type]
+            sent = yjs.update(yjs.section(2, 0, yjs.item(yjs.string("cd"), **where)))
             assert reason(after(AB, sent=sent)) == "it builds on itself"
 
     def test_a_row_of_clients_too_long_to_search_is_refused(self) -> None:
@@ -138,8 +138,8 @@ class TestNews:
     def test_a_delete_that_followed_from_something_else_is_no_news(self) -> None:
         """B overwrote A's key unseen: nobody sent that delete, the document made it."""
         key = {"parent": "m", "sub": "k"}
-        a = yjs.update(yjs.section(1, 0, yjs.item(yjs.values(b"\x7e"), **key)))  # type: ignore[arg-type]
-        b = yjs.update(yjs.section(2, 0, yjs.item(yjs.values(b"\x7e"), **key)))  # type: ignore[arg-type]
+        a = yjs.update(yjs.section(1, 0, yjs.item(yjs.values(b"\x7e"), **key)))
+        b = yjs.update(yjs.section(2, 0, yjs.item(yjs.values(b"\x7e"), **key)))
         replica = replica_of(a, b)
         everything = replica.state(NOTHING)
         assert everything.endswith(yjs.update(deletes={1: [(0, 1)]})[1:])
@@ -256,10 +256,24 @@ class TestViewers:
 
     def test_a_viewers_step_2_without_news_is_no_news(self) -> None:
         key = {"parent": "m", "sub": "k"}
-        a = yjs.update(yjs.section(1, 0, yjs.item(yjs.values(b"\x7e"), **key)))  # type: ignore[arg-type]
-        b = yjs.update(yjs.section(2, 0, yjs.item(yjs.values(b"\x7e"), **key)))  # type: ignore[arg-type]
+        a = yjs.update(yjs.section(1, 0, yjs.item(yjs.values(b"\x7e"), **key)))
+        b = yjs.update(yjs.section(2, 0, yjs.item(yjs.values(b"\x7e"), **key)))
         replica = replica_of(a, b)
         assert isinstance(send(replica, replica.state(NOTHING), role=Role.VIEWER), NoNews)
+
+    def test_a_viewer_that_repeats_itself_costs_one_look_at_the_document(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        replica = replica_of(AB)
+        looks = []
+        state = replica._crdt.state
+        monkeypatch.setattr(replica._crdt, "state", lambda v: looks.append(v) or state(v))
+        for _ in range(5):
+            sent = yjs.update(deletes={1: [(0, 1)]})
+            assert reason(send(replica, sent, role=Role.VIEWER)) == "a viewer may only read"
+        assert len(looks) == 1
+        assert isinstance(send(replica, sent), Accepted)
+        assert isinstance(send(replica, sent, role=Role.VIEWER), NoNews)
 
 
 class TestContainers:
@@ -283,7 +297,7 @@ class TestContainers:
         self, before: tuple[int, bytes], content: tuple[int, bytes], where: dict[str, object]
     ) -> None:
         first = yjs.update(yjs.section(1, 0, yjs.item(before)))
-        sent = yjs.update(yjs.section(2, 0, yjs.item(content, **where)))  # type: ignore[arg-type]
+        sent = yjs.update(yjs.section(2, 0, yjs.item(content, **where)))
         assert reason(after(first, sent=sent)) == CONTENT
 
     def test_a_parent_has_to_be_a_container(self) -> None:
@@ -292,7 +306,7 @@ class TestContainers:
 
     def test_a_child_of_something_deleted_is_taken_and_gone(self) -> None:
         key = {"parent": "m", "sub": "k"}
-        first = yjs.update(yjs.section(1, 0, yjs.item(yjs.shared(2), **key)))  # type: ignore[arg-type]
+        first = yjs.update(yjs.section(1, 0, yjs.item(yjs.shared(2), **key)))
         replica = replica_of(first, yjs.update(deletes={1: [(0, 1)]}))
         late = yjs.update(yjs.section(2, 0, yjs.item(yjs.string("late"), parent=(1, 0))))
         for document in (reopened(replica), replica):
@@ -316,7 +330,7 @@ class TestContainers:
         """The CRDT would take the parent of the one and the key of the other."""
         entry = yjs.update(yjs.section(2, 0, yjs.item(yjs.values(b"\x7e"), parent="m", sub="k")))
         for where in ({"origin": (1, 0), "right": (2, 0)}, {"right": (2, 0)}):
-            item = yjs.item(yjs.string("x"), **where)  # type: ignore[arg-type]
+            item = yjs.item(yjs.string("x"), **where)
             sent = yjs.update(yjs.section(3, 0, item))
             assert reason(after(AB, entry, sent=sent)) == "its neighbours are not in the same place"
 

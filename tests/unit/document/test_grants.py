@@ -5,7 +5,7 @@ from typing import Any
 import encoded as yjs
 import pytest
 from pycrdt import Array, Doc, Map, Text
-from replicas import NOTHING, Device, reader_of, reopened, send, text_of
+from replicas import NOTHING, Device, reader_of, reopened, replica_of, send, text_of
 
 from segue.auth.grants import Role
 from segue.document.content import STRING
@@ -205,6 +205,22 @@ def test_sending_twice_is_sending_once(conversation: Conversation) -> None:
     again.map("messages")["m1"] = message()
     assert all(isinstance(verdict, Accepted) for verdict in conversation.send(again))
     assert list(conversation.messages()) == ["m1"]
+    reader = Device(8, "bob")
+    reader.receive(conversation.replica.state(NOTHING))
+    reader.text().insert(0, "with the delete that nobody sent")
+    step_2 = reader.doc.get_update()
+    assert isinstance(send(conversation.replica, step_2, user="bob"), Accepted)
+
+
+def test_a_message_of_nobody_is_left_alone() -> None:
+    """One that a log holds without an author: it stays as it is."""
+    writer = Device(1)
+    writer.map("messages")["m"] = Map({"text": "?"})
+    replica = replica_of(*writer.take())
+    writer.map("messages")["m"]["text"] = "!"
+    assert reason(send(replica, writer.take()[0])) == (
+        "the message has no author who could change it"
+    )
 
 
 def test_what_another_deleted_may_be_repeated(conversation: Conversation) -> None:

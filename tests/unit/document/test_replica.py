@@ -7,9 +7,11 @@ import pytest
 from pycrdt import Doc
 from replicas import NOTHING, Device, logged, reader_of, reopened, replica_of, send, text_of
 
+from segue.auth.grants import Role
 from segue.document import crdt, snapshot
 from segue.document.replica import Broken, Replica
-from segue.document.verdict import Accepted, Refused
+from segue.document.submission import Submission
+from segue.document.verdict import Accepted, NoNews, Refused
 from segue.errors import ProtocolError
 
 AB = yjs.update(yjs.section(1, 0, yjs.item(yjs.string("ab"))))
@@ -85,14 +87,23 @@ def test_key_order_of_objects_does_not_spoil_a_snapshot() -> None:
 def test_a_reload_that_gives_something_else_gives_no_snapshot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    others: list[Any] = [AB, yjs.update(yjs.section(1, 0, yjs.item(yjs.string("ax"))))]
-    others.append(yjs.update(yjs.section(1, 0, yjs.item(yjs.string("ab"), parent="u"))))
-    others.append(yjs.update(yjs.section(1, 0, yjs.item(yjs.string("abc")))))
-    others.append(AB[:-1] + yjs.update(deletes={1: [(0, 1)]})[1:])
-    others.append(b"garbage")
-    replica = replica_of(AB)
-    given = [bool(snapshot_with(replica, state, monkeypatch)) for state in others]
-    assert given == [True, False, False, False, False, False]
+    key = yjs.item(yjs.values(b"\x7e"), parent="m", sub="k")
+    ab = yjs.item(yjs.string("ab"))
+    overwritten = yjs.item(yjs.deleted(1), origin=(1, 2))
+    whole = yjs.update(yjs.section(1, 0, ab, key))
+    replica = replica_of(whole)
+    for state, proven in (
+        (whole, True),
+        (AB, False),
+        (yjs.update(yjs.section(1, 0, yjs.item(yjs.string("ax")), key)), False),
+        (yjs.update(yjs.section(1, 0, yjs.item(yjs.string("ab"), parent="u"), key)), False),
+        (whole[:-1] + yjs.update(deletes={1: [(0, 1)]})[1:], False),
+        (b"garbage", False),
+    ):
+        assert bool(snapshot_with(replica, state, monkeypatch)) is proven
+    replica = replica_of(whole, yjs.update(yjs.section(1, 3, yjs.gc(1))))
+    unstable = yjs.update(yjs.section(1, 0, ab, key, overwritten), deletes={1: [(3, 4)]})
+    assert not snapshot_with(replica, unstable, monkeypatch)
 
 
 def snapshot_with(replica: Replica, state: bytes, monkeypatch: pytest.MonkeyPatch) -> bytes:
@@ -102,11 +113,20 @@ def snapshot_with(replica: Replica, state: bytes, monkeypatch: pytest.MonkeyPatc
         return replica.snapshot()
 
 
+def test_what_is_known_does_not_reach_the_crdt(monkeypatch: pytest.MonkeyPatch) -> None:
+    deletion = yjs.update(deletes={1: [(0, 1)]})
+    offline = yjs.update(yjs.section(2, 0, yjs.gc(2), yjs.item(yjs.deleted(2))), deletes={})
+    replica = replica_of(AB, deletion, offline)
+    monkeypatch.setattr(crdt.Doc, "apply_update", fail(RuntimeError("asked for nothing")))
+    for known in (AB, deletion, offline, yjs.update(deletes={2: [(0, 4)], 1: [(0, 1)]})):
+        assert isinstance(send(replica, known), NoNews)
+
+
 def test_a_log_that_cannot_be_loaded_is_broken() -> None:
     for snapshotted, rows in (
         (None, [logged(FULL_STOP)]),
         (None, [logged(b"nonsense")]),
-        (b"\x02future", []),
+        (b"\x02" + snapshot.encode(AB, {})[1:], []),
         (b"\x01damaged", []),
         (b"", []),
         (snapshot.encode(b"\x01\x01", {}), []),
@@ -159,6 +179,10 @@ def test_whatever_the_crdt_raises_breaks_the_replica(
         with pytest.raises(Broken) as caught:
             ask()
         assert caught.value.verdict is None
+    deletion = yjs.update(deletes={1: [(0, 1)]})
+    with pytest.raises(Broken) as caught:
+        replica.check(Submission(1, Role.VIEWER, logged(deletion)))
+    assert caught.value.verdict is None
     with pytest.raises(Broken):
         Replica.open(None, [logged(AB)])
 

@@ -23,7 +23,7 @@ def refusal(data: bytes) -> str:
 
 
 def one(content: tuple[int, bytes], **where: object) -> bytes:
-    return yjs.update(yjs.section(1, 0, yjs.item(content, **where)))  # type: ignore[arg-type]
+    return yjs.update(yjs.section(1, 0, yjs.item(content, **where)))
 
 
 def test_a_keystroke_is_read_field_by_field() -> None:
