@@ -326,7 +326,7 @@ class SegueServer:
 
     def workers(self) -> list[psutil.Process]:
         """Gives its document workers."""
-        return [process for process in self._family() if "segue.workers.main" in process.cmdline()]
+        return [process for process in self._family() if _is_worker(process)]
 
     def _family(self) -> list[psutil.Process]:
         assert self.process is not None
@@ -334,3 +334,10 @@ class SegueServer:
             return psutil.Process(self.process.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "segue.workers.main" in process.cmdline()
+    except psutil.NoSuchProcess:  # gone meanwhile, or dead and not yet buried
+        return False

@@ -17,12 +17,8 @@ async def assert_settled(
     }
     await host.wait_all(by_dialect["hocuspocus"], timeout_s, saved=True, settled=True)
     await host.equal(devices, timeout_s)
-    # These learn of some deletions at their next connection only: see `stock/src/ledger.mjs`.
-    unsure = [
-        device for device in by_dialect["y-websocket"] if (await device.summary())["unsynced"] > 0
-    ]
-    await host.each("cut", unsure)
-    await host.wait_all(by_dialect["y-websocket"], timeout_s, settled=True)
+    for device in by_dialect["y-websocket"]:
+        await device.call("settle", timeout=timeout_s)
     hashes = await host.equal(devices, timeout_s)
     stored = await read_stored(dsn, session)
     replayed = await assert_all_acknowledged(host, stored, devices)

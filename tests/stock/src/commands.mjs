@@ -27,11 +27,27 @@ export const COMMANDS = {
     return Promise.all(list.map(COMMANDS.open))
   },
   close: ({ id }) => (find(id).destroy(), void devices.delete(id)),
+  /** Connects anew until the server has shown that it holds all this device made: see ledger.mjs. */
+  async settle({ id, timeout = 30 }) {
+    const device = find(id)
+    const { client, ledger, network } = device
+    const deadline = Date.now() + timeout * 1000
+    const until = (test) =>
+      when([device], test, (deadline - Date.now()) / 1000, () => `${id} to be safe: ${JSON.stringify(device.summary())}`)
+    await until(() => client.synced())
+    while (!ledger.settled) {
+      const before = network.opened
+      network.cut()
+      await until(() => network.opened > before && client.synced())
+    }
+    await until(() => client.unsynced() === 0)
+  },
   /** Ends a device once all it made is safe, and begins it anew, as a page that is loaded again. */
   async reopen({ id }) {
     const old = find(id)
+    await old.typing?.done
     old.network.restore()
-    await when([old], () => old.client.synced() && old.ledger.settled && old.client.unsynced() === 0, 40, () => `${id} to be saved`)
+    await COMMANDS.settle({ id, timeout: 40 })
     old.destroy()
     devices.delete(id)
     return COMMANDS.open(old.options)

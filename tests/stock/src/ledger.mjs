@@ -1,8 +1,9 @@
 // Every update this device made, and when it was told that the update is safe.
 //
-// A y-websocket client is told by its echo, or by the vector and the delete set of a first sync. One
-// kind of update has neither before the next connection: a deletion of what somebody else's edit had
-// made vanish already (two devices set one key of a map). It is no news, so nobody sends it on.
+// A y-websocket client is told by its echo, or by the vector and the delete set of a first sync. Two
+// kinds of update have neither before the next connection: one that lands while its sender is being
+// caught up (it gets one state, without what it has), and a deletion of what somebody else's edit had
+// made vanish already (two devices set one key of a map): it is no news, so nobody sends it on.
 import * as Y from 'yjs'
 import { spansOf, subtractRanges } from './spans.mjs'
 

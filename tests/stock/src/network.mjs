@@ -66,6 +66,7 @@ function socketClassOf(network) {
     constructor(url, protocols) {
       super(url, protocols, { headers: network.headers, ...(network.offline ? { createConnection: unreachable } : {}) })
       network.live = this
+      this.on('error', () => {}) // where the library has let go of it already, Node would end us
       this.on('open', () => (network.opened += 1))
       this.on('message', (data) => network.live === this && network.note(data))
       this.on('close', (code, reason) => network.closes.push({ code, reason: reason.toString() }))
