@@ -328,6 +328,13 @@ class SegueServer:
         """Gives its document workers."""
         return [process for process in self._family() if _is_worker(process)]
 
+    def postmaster(self) -> psutil.Process:
+        """Gives the first process of the Postgres that it runs itself."""
+        postgres = [process for process in self._family() if process.name() == "postgres"]
+        pids = {process.pid for process in postgres}
+        (first,) = [process for process in postgres if process.ppid() not in pids]
+        return first
+
     def _family(self) -> list[psutil.Process]:
         assert self.process is not None
         try:

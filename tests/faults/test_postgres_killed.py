@@ -1,6 +1,7 @@
 """Postgres is killed or freezes under load: nothing is acknowledged meanwhile, all is saved after."""
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,24 @@ async def test_it_is_killed_and_comes_back(
         own_postgres.start()
         await host.wait_all(devices, 60, acknowledged=max(first) + 1)
     await finish(host, own_server, session, devices)
+
+
+async def test_the_servers_own_is_killed_and_started_again(
+    host: DeviceHost, session: str, tmp_path: Path
+) -> None:
+    async with SegueServer.started(tmp_path) as server:
+        devices = await open_typing(host, server, session)
+        for _ in range(2):
+            await type_on(devices, 10)
+            server.postmaster().kill()
+            first = await type_on(devices, 5)
+            await host.wait_all(devices, 60, acknowledged=max(first) + 1)
+        for device in devices:
+            await device.call("stop_typing")
+            await device.call("settle")
+        await host.equal(devices)
+        for device in devices:
+            assert (await device.summary())["stop"] is None
 
 
 async def test_it_freezes_and_goes_on(

@@ -19,7 +19,8 @@ const find = (id) => {
 export const COMMANDS = {
   async open(options) {
     if (devices.has(options.id)) throw new Error(`${options.id} is open already`)
-    const device = await Device.open(options)
+    const beside = options.beside === undefined ? undefined : find(options.beside)
+    const device = await Device.open({ ...options, beside })
     devices.set(options.id, device)
     return { client: device.doc.clientID }
   },

@@ -17,7 +17,7 @@ export class Device {
   }
 
   constructor(options) {
-    const { id, dialect, token = null, tokens = [token], headers } = options
+    const { id, dialect, token = null, tokens = [token], headers, beside } = options
     this.id = id
     this.options = options
     this.doc = new Y.Doc()
@@ -29,10 +29,11 @@ export class Device {
     this.marksFell = 0
     this.typing = null
     this.ledger = new Ledger(this.doc)
-    this.network = new Network(DIALECTS[dialect].read, (frame) => {
+    this.network = beside?.network ?? new Network(DIALECTS[dialect].read, headers)
+    this.network.watchers.add((frame) => {
       this.client?.onFrame(frame)
       this.changed()
-    }, headers)
+    })
     this.doc.on('update', (bytes, origin) => {
       if (origin !== this.client?.provider) this.ledger.made(bytes)
       this.changed()
@@ -115,7 +116,7 @@ export class Device {
   destroy() {
     this.typing?.stop()
     this.client.destroy()
-    this.network.cut()
+    if (this.options.beside === undefined) this.network.cut()
     this.doc.destroy()
   }
 }

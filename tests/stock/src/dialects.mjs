@@ -44,9 +44,10 @@ async function openYWebsocket(module, device, { url, document, impatient, connec
   }
 }
 
-async function openHocuspocus(module, device, { url, document, impatient, connect = true }) {
+/** With `beside`, another device, the two documents share one socket. */
+async function openHocuspocus(module, device, { url, document, impatient, connect = true, beside, session_awareness: sessionAwareness = false }) {
   const { HocuspocusProvider, HocuspocusProviderWebsocket } = await import(module)
-  const socket = new HocuspocusProviderWebsocket({
+  const socket = beside?.client.socket ?? new HocuspocusProviderWebsocket({
     url: `${url}/v1/collab`,
     autoConnect: connect,
     WebSocketPolyfill: device.network.SocketClass,
@@ -56,6 +57,7 @@ async function openHocuspocus(module, device, { url, document, impatient, connec
     name: document,
     document: device.doc,
     websocketProvider: socket,
+    sessionAwareness,
     token: () => device.tokens.next(),
     onAuthenticationFailed: ({ reason }) => device.stopped({ code: null, reason }),
     onAuthenticated: () => device.changed(),
@@ -70,6 +72,7 @@ async function openHocuspocus(module, device, { url, document, impatient, connec
   provider.attach()
   return {
     provider,
+    socket,
     awareness: provider.awareness,
     synced: () => provider.synced,
     connected: () => socket.status === 'connected',
@@ -77,7 +80,10 @@ async function openHocuspocus(module, device, { url, document, impatient, connec
     connect: () => void socket.connect(),
     disconnect: () => socket.disconnect(),
     retoken: () => {},
-    destroy: () => (provider.destroy(), socket.destroy()),
+    destroy: () => {
+      provider.destroy()
+      if (beside === undefined) socket.destroy()
+    },
     onFrame: () => {},
   }
 }

@@ -2,12 +2,12 @@
 import { Socket } from 'node:net'
 import WebSocket from 'ws'
 
-/** One device's network. `onFrame({kind, body?})` sees each inbound frame before the client does. */
+/** One device's network. Watchers see each inbound frame, `{kind, name?, body?}`, before the client does. */
 export class Network {
-  constructor(read, onFrame, headers = {}) {
+  constructor(read, headers = {}) {
     this.read = read
     this.headers = headers
-    this.onFrame = onFrame
+    this.watchers = new Set()
     this.offline = false
     this.repeat = () => false
     this.live = null
@@ -57,7 +57,7 @@ export class Network {
     this.received.bytes += bytes.length
     this.received.frames += 1
     this.received.kinds[frame.kind] = (this.received.kinds[frame.kind] ?? 0) + 1
-    this.onFrame(frame)
+    for (const watch of this.watchers) watch(frame)
   }
 }
 
