@@ -13,6 +13,7 @@ from segue.errors import Deleted, Quarantined, Restarting, SegueError, StartOver
 from segue.hub.hub import Hub
 from segue.hub.options import HubOptions
 from segue.hub.room import Stage
+from segue.wire.messages import Update
 
 
 def check(scene: Scene) -> None:
@@ -325,3 +326,57 @@ async def test_a_load_that_breaks_ends_its_room_alone(scene: Scene) -> None:
     again = await scene.join()
     assert [kind in (STEP1, STEP2, UPDATE) for kind in kinds(again.outbox)] == []
     scene.log.loads.clear()
+
+
+def test_a_snapshot_taken_in_the_middle_of_a_row_is_labelled_below_it() -> None:
+    async def act() -> None:
+        async with scene(HubOptions(snapshot_every_rows=1)) as on_stage:
+            device = await on_stage.join()
+            log = on_stage.log
+            device.edit(type_text("a"))
+            check(on_stage)
+            log.take()
+            device.edit(type_text("b"))
+            on_stage.send()
+            log.settle(on_stage.room)
+            device.edit(type_text("c"))
+            check(on_stage)
+            log.take()
+            log.settle(on_stage.room)
+            await turns()
+            log.let_save()
+            await turns()
+            assert (on_stage.stored.position, on_stage.stored.snapshot_position) == (2, 1)
+
+    run(act())
+
+
+@staged
+async def test_a_reload_keeps_the_order_of_a_devices_updates(scene: Scene) -> None:
+    device = await scene.join()
+    for text in "abc":
+        device.edit(type_text(text))
+    sent = [update.update for update in device.to_server if isinstance(update, Update)]
+    device.deliver_to_server(1)
+    scene.workers.work()
+    scene.log.take()
+    device.deliver_to_server(1)
+    scene.workers.work()
+    device.deliver_to_server(1)
+    scene.stored.write_elsewhere(lambda doc: doc.get("text", type=Text).insert(0, "."))
+    scene.log.settle(scene.room)
+    await scene.load()
+    scene.workers.work()
+    scene.log.commit()
+    assert [update.data for _, row in scene.stored.rows[1:] for update in row] == sent
+    assert STEP1 not in kinds(device.outbox)
+
+
+@staged
+async def test_a_retiring_room_ends_with_its_last_device_without_grace(scene: Scene) -> None:
+    device = await scene.join()
+    retiring = scene.hub._tasks.create_task(scene.room.retire())
+    await turns()
+    device.disconnect()
+    await turns()
+    assert retiring.done()

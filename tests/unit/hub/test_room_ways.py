@@ -11,6 +11,7 @@ from segue.auth.grants import Role
 from segue.errors import Overloaded, ProtocolError, RefusedUpdate, Resync, TooLarge
 from segue.hub.options import HubOptions
 from segue.wire.messages import SyncStep1, SyncStep2, Update
+from segue.wire.vector import decode_vector
 
 
 def check(scene: Scene) -> None:
@@ -321,3 +322,58 @@ async def test_a_row_that_storage_never_takes_is_not_tried_without_pause(scene: 
     await time_passes(2)
     await scene.flow()
     assert scene.stored.position == 1
+
+
+@staged
+async def test_one_state_at_a_time_is_asked_for_a_peer(scene: Scene) -> None:
+    device = await scene.join()
+    asked = scene.workers.states_asked
+    assert device.outbox is not None
+    device.outbox.line.congest()
+    for _ in range(5):
+        device.outbox.line.congest()
+        device.outbox.line.drain()
+    assert scene.workers.states_asked == asked + 1
+
+
+@staged
+async def test_a_diff_that_meets_a_full_buffer_is_not_followed_by_increments(scene: Scene) -> None:
+    writer, slow = await scene.join(), await scene.join("bob")
+    assert slow.outbox is not None
+    slow.send_step1()
+    scene.send()
+    slow.outbox.line.congest()
+    scene.workers.work()
+    assert kinds(slow.outbox) == [STEP1, STEP2]
+    for _ in range(5):
+        writer.edit(type_text("x"))
+        await scene.flow()
+    assert kinds(slow.outbox) == [STEP1, STEP2]
+    slow.read()
+    await scene.flow()
+    assert str(slow.text) == "xxxxx"
+
+
+@staged
+async def test_who_starts_over_gets_no_increments_before_its_state(scene: Scene) -> None:
+    writer, other = await scene.join(), await scene.join("bob")
+    writer.edit(type_text("a"))
+    await scene.flow()
+    writer.edit(type_text("b"))
+    check(scene)
+    other.start_over(50)
+    other.send_step1()
+    scene.send()
+    scene.log.commit()
+    await scene.flow()
+    assert str(other.text) == "ab"
+
+
+@staged
+async def test_our_step1_says_all_that_is_committed(scene: Scene) -> None:
+    writer = await scene.join()
+    writer.edit(type_text("hello"))
+    await scene.flow()
+    late = scene.device("bob")
+    late.connect()
+    assert decode_vector(said(late.outbox, STEP1)[0].data) == scene.stored.vector
