@@ -7,7 +7,8 @@ call, and ready-made frames are written to the transport. Ping, close and parsin
 
 A device that doesn't take what is sent is found in two ways: no pong, or a full buffer that has not
 shrunk for a minute. uvicorn would only close such a transport, which waits for the buffer to drain:
-here it is aborted.
+here it is aborted. A device that has answers pile up for it isn't read either, so that one which asks
+and never takes costs bounded memory.
 """
 
 import asyncio
@@ -57,20 +58,32 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     _partial: bytearray | None = None
     _buffered_bytes: int = 0
     _progress_at_s: float = 0.0
+    _mark_bytes: int = 0
+    _deaf_above_bytes: int = 0
+    _is_deaf: bool = False
     congested: bool = False
 
     def take_over(self, receiver: Receiver, *, mark_bytes: int) -> None:
         """Leads the accepted socket's messages to `receiver`, past ASGI, from now on."""
         self._receiver = receiver
+        self._mark_bytes = mark_bytes
         self.transport.set_write_buffer_limits(high=mark_bytes)
         _set_user_timeout(self.transport)
         while not self.queue.empty():  # what a hasty client sent before the socket was accepted
             event = self.queue.get_nowait()
             if event["type"] == "websocket.receive":
                 self._deliver(event.get("bytes"))
+        if self.frames:  # and what it has sent in part
+            self._take_over_part()
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
+
+    def _take_over_part(self) -> None:
+        if self.curr_msg_data_type == "text":
+            self._deliver(None)
+        else:
+            self._partial = bytearray(b"".join(self.frames))
 
     @property
     def is_open(self) -> bool:
@@ -87,9 +100,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         if not self.is_open:
             return
         self.transport.write(close_frame(code, reason))
-        self.close_sent = True
-        self.stop_keepalive()
-        self.close_timer = self.loop.call_later(_CLOSE_TIMEOUT_S, self.transport.abort)
+        self._end_soon()
 
     def abort(self) -> None:
         """Ends the socket at once; what is buffered for it is dropped."""
@@ -110,6 +121,35 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             self.scope["state"][STATE_KEY] = self
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._receiver is not None and self.conn.parser_exc is not None:
+            return  # see `handle_parser_exception`
+        super().data_received(data)
+        if self.congested and not self._is_deaf:
+            self._is_deaf = self.transport.get_write_buffer_size() > self._deaf_above_bytes
+            if self._is_deaf:
+                self.transport.pause_reading()
+
+    @override
+    def handle_close(self, event: Frame) -> None:
+        super().handle_close(event)
+        if self.transport.get_write_buffer_size():  # closing waits for a device that may not read
+            self.loop.call_later(_CLOSE_TIMEOUT_S, self.transport.abort)
+
+    @override
+    def handle_parser_exception(self) -> None:
+        """Tells the device why, and goes on reading for a while, to drop what it is still sending.
+
+        Closing at once would have the kernel reset the connection, and the reason would be lost: the
+        device would only come back and send the same again.
+        """
+        if self._receiver is None:
+            super().handle_parser_exception()
+            return
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self._end_soon()
 
     @override
     async def run_asgi(self) -> None:
@@ -150,6 +190,11 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         else:
             self._deliver(None)
 
+    def _end_soon(self) -> None:
+        self.close_sent = True
+        self.stop_keepalive()
+        self.close_timer = self.loop.call_later(_CLOSE_TIMEOUT_S, self.transport.abort)
+
     def _deliver(self, data: bytes | bytearray | memoryview | None) -> None:
         if not self.is_open or self._receiver is None:
             return
@@ -168,6 +213,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         self.congested = True
         self._progress_at_s = self.loop.time()
         self._buffered_bytes = self.transport.get_write_buffer_size()
+        self._deaf_above_bytes = self._buffered_bytes + self._mark_bytes
         if self._receiver is not None:
             self._receiver.on_congested()
 
@@ -175,6 +221,9 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self.congested = False
+        if self._is_deaf:
+            self._is_deaf = False
+            self.transport.resume_reading()
         if self._receiver is not None:
             self._receiver.on_drained()
 

@@ -26,6 +26,7 @@ from segue.conversation.opening import Access, open_document
 from segue.errors import (
     Forbidden,
     Overloaded,
+    Resync,
     SegueError,
     StorageUnavailable,
     TokenExpired,
@@ -46,6 +47,10 @@ log = structlog.get_logger(__name__)
 _FIRST_RETRY_S = 0.2
 _LAST_RETRY_S = 3.0
 _EXPIRY_GRACE_S = 15.0
+_QUIET_TICKS = 2
+
+# What a held message costs beside its bytes: without it, a bound in bytes would not bound tiny ones.
+_OVERHEAD_BYTES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,9 @@ class Seat:
         self._claims: Claims | None = None
         self._owed = host.new_owed()
         self._asked_for_token = False
+        self._heard = 0
+        self._heard_before = 0
+        self._quiet_ticks = 0
         self._work: asyncio.Task[None] | None = None
         self._room: Room | None = None
         self._peer: Peer | None = None
@@ -156,14 +164,15 @@ class Seat:
             self._start(self._refresh(claims))
 
     def take(self, message: DocumentMessage, size_bytes: int) -> None:
-        """Passes a message to the room, or holds it until there is one."""
+        """Passes a message of so many bytes to the room, or holds it until there is one."""
         match self.stage:
             case Stage.ATTACHED:
                 assert self._room is not None
                 assert self._peer is not None
+                self._heard += 1
                 self._room.receive(self._peer, message)
             case Stage.AWAITING | Stage.OPENING:
-                self._hold(message, size_bytes)
+                self._hold(message, size_bytes + _OVERHEAD_BYTES)
             case Stage.ENDED:
                 pass
 
@@ -193,6 +202,7 @@ class Seat:
             self.end(Unauthenticated("No token was sent. Send one: `segue token --user NAME`."))
         elif self.stage is Stage.ATTACHED:
             self._check_expiry()
+            self._check_doubt()
 
     def leave(self) -> None:
         """Ends the seat without a word: the device left, or the socket is gone."""
@@ -264,7 +274,11 @@ class Seat:
     async def _open(self) -> None:
         access = await self._find_access()
         if access is not None and self.stage is Stage.OPENING:
-            self._attach(access)
+            try:
+                self._attach(access)
+            except Exception:  # one device's failure ends that device alone
+                log.exception("attaching_failed")
+                self.end(SegueError("The server failed on this. It has been reported."))
 
     async def _refresh(self, claims: Claims) -> None:
         access = await self._find_access()
@@ -299,6 +313,16 @@ class Seat:
         self._room = self._services.hub.attach(access.document, peer)
         for message, size_bytes in held:
             self.take(message, size_bytes)
+
+    def _check_doubt(self) -> None:
+        """Has a quiet device connect anew whose number of unsynced changes may be stuck above 0."""
+        is_quiet = self._heard == self._heard_before
+        self._heard_before = self._heard
+        self._quiet_ticks = self._quiet_ticks + 1 if is_quiet else 0
+        if self._quiet_ticks >= _QUIET_TICKS and self._owed is not None and self._owed.doubtful:
+            self.end(
+                Resync("Deletions made while offline have to be counted again. Connect again.")
+            )
 
     def _check_expiry(self) -> None:
         expires_at = self._claims.expires_at if self._claims is not None else None

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
+import structlog
 from starlette.websockets import WebSocket
 from typing_extensions import override
 
@@ -42,6 +43,8 @@ from segue.wire.messages import (
 )
 from segue.wire.owed import Owed
 from segue.wire.ywebsocket import YWebsocket
+
+log = structlog.get_logger(__name__)
 
 _PERMANENT: Final = range(4400, 4500)
 _TRY_AGAIN: Final = 1013
@@ -76,6 +79,10 @@ class Connection(ABC):
     def close(self, error: SegueError) -> None:
         """Ends the socket, telling why."""
         self._socket.close(error.close_code, str(error))
+
+    def abort(self) -> None:
+        """Ends the socket without a word."""
+        self._socket.abort()
 
     def on_tick(self, now_s: float) -> None:
         """Does what is due: keep-alives, deadlines. Called about once a second."""
@@ -167,12 +174,14 @@ class HocuspocusConnection(Connection):
         super().__init__(socket, services, now_s)
         self._documents: dict[str, Seat] = {}
         self._flushed = False
+        self._was_let_in = False
 
     @override
     def on_tick(self, now_s: float) -> None:
-        """Adds to the common part: a socket that never speaks is closed."""
+        """Adds to the common part: a socket that never opened a document is closed."""
         silent_s = now_s - self._since_s
-        if not self._documents and silent_s > self._services.options.unauthenticated_s:
+        is_silent = not (self._documents or self._was_let_in)
+        if is_silent and silent_s > self._services.options.unauthenticated_s:
             self.close(Unauthenticated("No document was opened. Send a name and a token first."))
             return
         super().on_tick(now_s)
@@ -210,6 +219,7 @@ class HocuspocusConnection(Connection):
 
     def on_seat_attached(self, seat: Seat, role: Role) -> None:
         """Says what the token allows."""
+        self._was_let_in = True
         scope = Scope.READ_WRITE if role.may_write else Scope.READ_ONLY
         self.write(binary_frame(Hocuspocus(seat.wire_name).authenticated(scope)))
 
@@ -339,7 +349,11 @@ class SyncSockets:
         while True:
             await asyncio.sleep(_TICK_S)
             for connection in list(self._connections):
-                connection.on_tick(loop.time())
+                try:
+                    connection.on_tick(loop.time())
+                except Exception:  # one device's failure ends that device alone
+                    log.exception("tick_failed")
+                    connection.abort()
 
 
 async def _accept(websocket: WebSocket) -> DirectProtocol:

@@ -1,0 +1,416 @@
+"""The direct path on a real server and raw sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+import uvicorn
+from raw_websocket import BINARY, CLOSE, CONT, PING, PONG, TEXT, RawWebSocket, frame, header
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+from segue.http import direct
+from segue.http.direct import STATE_KEY, DirectProtocol
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
+
+MAX_FRAME = 100_000
+MARK = 16_000
+
+
+@dataclass
+class Recorder:
+    """A `Receiver` that writes down what it is told."""
+
+    socket: DirectProtocol
+    heard: list[bytes | str] = field(default_factory=list)
+    on_heard: Callable[[bytes], None] = lambda data: None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def _note(self, what: bytes | str) -> None:
+        self.heard.append(what)
+        self.changed.set()
+
+    def on_message(self, data: bytes) -> None:
+        self._note(data)
+        self.on_heard(data)
+
+    def on_congested(self) -> None:
+        self._note("congested")
+
+    def on_drained(self) -> None:
+        self._note("drained")
+
+    def on_closed(self) -> None:
+        self._note("closed")
+
+    async def hears(self, *expected: bytes | str) -> None:
+        await self.until(lambda: self.heard[-len(expected) :] == list(expected))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self.changed.clear()
+            await self.changed.wait()
+
+
+class Host:
+    """A server that leads each accepted socket to a `Recorder`."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.recorders: list[Recorder] = []
+        self.server: uvicorn.Server
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asked = asyncio.Event()
+        self.lost = asyncio.Event()
+        self._read_bytes = 0
+        self._read = asyncio.Event()
+        self._arrived = asyncio.Event()
+
+    def watch(self) -> type[DirectProtocol]:
+        """Gives the protocol under test, with an ear to what comes before its receiver."""
+        host = self
+
+        class Watched(DirectProtocol):
+            def data_received(self, data: bytes) -> None:
+                super().data_received(data)
+                if host.asked.is_set():
+                    host._read_bytes += len(data)
+                    host._read.set()
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                host.lost.set()
+
+        return Watched
+
+    async def reads(self, size: int) -> None:
+        while self._read_bytes < size:
+            self._read.clear()
+            await self._read.wait()
+
+    async def _accept(self, websocket: WebSocket) -> None:
+        self.asked.set()
+        await self.gate.wait()
+        await websocket.accept()
+        recorder = Recorder(websocket.scope["state"][STATE_KEY])
+        self.recorders.append(recorder)
+        recorder.socket.take_over(recorder, mark_bytes=MARK)
+        self._arrived.set()
+
+    async def _fail(self, websocket: WebSocket) -> None:
+        raise RuntimeError("the application fails before it accepts")
+
+    async def latest(self) -> Recorder:
+        await self._arrived.wait()
+        self._arrived.clear()
+        return self.recorders[-1]
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, *, ping_s: float = 60) -> AsyncIterator["Host"]:
+        host = cls()
+        routes = [WebSocketRoute("/", host._accept), WebSocketRoute("/fail", host._fail)]
+        config = uvicorn.Config(
+            Starlette(routes=routes),
+            port=0,
+            ws=host.watch(),
+            ws_max_size=MAX_FRAME,
+            ws_per_message_deflate=False,
+            ws_ping_interval=ping_s,
+            ws_ping_timeout=ping_s,
+            lifespan="off",
+            log_config=None,
+            timeout_graceful_shutdown=1,
+        )
+        host.server = _Quiet(config)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(host.server.serve)
+            await host.server.up.wait()
+            host.port = host.server.servers[0].sockets[0].getsockname()[1]
+            try:
+                yield host
+            finally:
+                host.server.should_exit = True
+
+
+class _Quiet(uvicorn.Server):
+    """Leaves signals alone, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, *args: object, **kwargs: object) -> None:
+        await super().startup(*args, **kwargs)
+        self.up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def pair(
+    host: Host, *, small_buffers: bool = False
+) -> AsyncIterator[tuple[RawWebSocket, Recorder]]:
+    connecting = RawWebSocket.connected(host.port, small_buffers=small_buffers)
+    async with connecting as client:
+        yield await client.accepted(), await host.latest()
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[Host]:
+    async with Host.running() as running:
+        yield running
+
+
+@pytest.fixture
+def short_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "_CLOSE_TIMEOUT_S", 0.05)
+
+
+async def test_messages_arrive_whole_and_in_order(host: Host) -> None:
+    async with pair(host) as (client, recorder):
+        await client.send(frame(b"one") + frame(b"two") + frame(b"x" * 70_000))
+        await recorder.hears(b"one", b"two", b"x" * 70_000)
+
+
+async def test_fragments_are_joined_around_control_frames(host: Host) -> None:
+    async with pair(host) as (client, recorder):
+        await client.send(
+            frame(b"a", fin=False)
+            + frame(b"b", CONT, fin=False)
+            + frame(b"hi", PING)
+            + frame(b"c", CONT)
+        )
+        await recorder.hears(b"abc")
+        assert (await client.read()).opcode == PONG
+
+
+async def test_text_is_refused(host: Host) -> None:
+    async with pair(host) as (client, recorder):
+        await client.send(frame(b"hello", TEXT) + frame(b"more"))
+        assert (await client.read()).code == 1003
+        assert recorder.heard == []
+
+
+async def test_what_a_hasty_client_sends_before_it_is_accepted_arrives(host: Host) -> None:
+    host.gate.clear()
+    async with RawWebSocket.connected(host.port, "/") as client:
+        await host.asked.wait()
+        await client.send(frame(b"one") + frame(b"two") + frame(b"thr", fin=False))
+        await host.reads(len(frame(b"one") + frame(b"two") + frame(b"thr", fin=False)))
+        host.gate.set()
+        recorder = await host.latest()
+        await (await client.accepted()).send(frame(b"ee", CONT) + frame(b"four"))
+        await recorder.hears(b"one", b"two", b"three", b"four")
+
+
+@pytest.mark.parametrize("broken", [frame(b"hello", TEXT), frame(b"hel", TEXT, fin=False)])
+async def test_text_is_refused_from_a_hasty_client_too(host: Host, broken: bytes) -> None:
+    host.gate.clear()
+    async with RawWebSocket.connected(host.port, "/") as client:
+        await host.asked.wait()
+        await client.send(broken)
+        await host.reads(len(broken))
+        host.gate.set()
+        assert (await (await client.accepted()).read()).code == 1003
+
+
+async def test_a_client_that_vanishes_before_it_is_accepted_is_forgotten(host: Host) -> None:
+    host.gate.clear()
+    async with RawWebSocket.connected(host.port, "/") as client:
+        await host.asked.wait()
+        client.writer.transport.abort()
+        await host.lost.wait()
+    host.gate.set()
+    async with pair(host) as (other, recorder):
+        await other.send(frame(b"fine"))
+        await recorder.hears(b"fine")
+    assert len(host.recorders) == 1
+
+
+async def test_ready_made_frames_are_written_as_they_are(host: Host) -> None:
+    async with pair(host) as (client, recorder):
+        recorder.socket.write(b"\x82\x02ab\x82\x01c")
+        assert [(await client.read()).data for _ in range(2)] == [b"ab", b"c"]
+
+
+async def test_a_client_that_closes_is_answered_and_told_of_once(host: Host) -> None:
+    async with pair(host) as (client, recorder):
+        await client.send(frame((1000).to_bytes(2), CLOSE) + frame(b"after"))
+        assert (await client.read()).code == 1000
+        assert await client.ended()
+        await recorder.hears("closed")
+        recorder.socket.close(4400, "again")
+        recorder.socket.write(b"\x82\x00")
+        assert recorder.heard == ["closed"]
+
+
+async def test_a_client_that_vanishes_is_told_of_once(host: Host) -> None:
+    async with pair(host) as (client, recorder):
+        await client.send(frame(b"part", fin=False))
+        client.writer.transport.abort()
+        await recorder.hears("closed")
+        assert recorder.heard == ["closed"]
+
+
+async def test_a_close_gives_code_and_reason_and_nothing_is_heard_behind_it(host: Host) -> None:
+    async with pair(host) as (client, recorder):
+        recorder.on_heard = lambda data: recorder.socket.close(4403, "no access")
+        await client.send(frame(b"one") + frame(b"two"))
+        closing = await client.read()
+        assert (closing.opcode, closing.code, closing.data[2:]) == (CLOSE, 4403, b"no access")
+        await client.send(frame(b"three") + frame(closing.data, CLOSE))
+        assert await client.ended()
+        await recorder.hears("closed")
+        assert recorder.heard == [b"one", "closed"]
+
+
+@pytest.mark.usefixtures("short_close")
+async def test_a_client_that_does_not_follow_a_close_is_cut_off(host: Host) -> None:
+    async with pair(host) as (_, recorder):
+        recorder.socket.close(4403, "no access")
+        await recorder.hears("closed")
+
+
+async def test_a_full_buffer_is_told_and_its_end_too(host: Host) -> None:
+    async with pair(host, small_buffers=True) as (client, recorder):
+        block = b"\x82\x7e\xff\xff" + bytes(0xFFFF)
+        written = _fill(recorder, block)
+        assert recorder.heard == ["congested"]
+        for _ in range(written):
+            assert (await client.read()).opcode == BINARY
+        await recorder.hears("congested", "drained")
+
+
+def _fill(recorder: Recorder, block: bytes) -> int:
+    written = 0
+    while not recorder.socket.congested:
+        recorder.socket.write(block)
+        written += 1
+    return written
+
+
+@pytest.mark.usefixtures("short_close")
+@pytest.mark.parametrize("who", ["server", "client", "shutdown", "garbage"])
+async def test_a_close_behind_a_full_buffer_does_not_wait_for_ever(host: Host, who: str) -> None:
+    async with pair(host, small_buffers=True) as (client, recorder):
+        _fill(recorder, bytes((0x82, 0x7E, 0xFF, 0xFF)) + bytes(0xFFFF))
+        match who:
+            case "server":
+                recorder.socket.close(4508, "stalled")
+            case "client":
+                await client.send(frame((1000).to_bytes(2), CLOSE))
+            case "shutdown":
+                recorder.socket.shutdown()
+            case _:
+                await client.send(b"\xff\xff\xff\xff")
+        await recorder.hears("closed")
+
+
+async def test_a_stall_is_counted_from_the_last_progress(host: Host) -> None:
+    async with pair(host, small_buffers=True) as (client, recorder):
+        socket, start_s = recorder.socket, asyncio.get_running_loop().time()
+        assert socket.stalled_for_s(start_s) == 0
+        block = bytes((0x82, 0x7E, 0xFF, 0xFF)) + bytes(0xFFFF)
+        _fill(recorder, block)
+        socket.write(block * 60)
+        before = socket.transport.get_write_buffer_size()
+        assert socket.stalled_for_s(start_s + 50) >= 49
+        socket.write(b"\x82\x00")
+        assert socket.stalled_for_s(start_s + 55) >= 54
+        while socket.transport.get_write_buffer_size() >= before - 1:
+            await client.read()
+        assert socket.congested
+        assert socket.stalled_for_s(start_s + 70) == 0
+
+
+async def test_who_has_answers_pile_up_is_not_read_until_it_takes_them(host: Host) -> None:
+    async with pair(host, small_buffers=True) as (client, recorder):
+        reply = b"\x82\x7e\x20\x00" + bytes(0x2000)
+        recorder.on_heard = lambda data: recorder.socket.write(reply)
+        asked = 3_000
+        asking = b"".join(frame(b"?" * 2_000) for _ in range(asked))
+        client.writer.write(asking)
+        await recorder.until(lambda: recorder.socket._is_deaf)
+        heard = sum(each != "congested" for each in recorder.heard)
+        # One read of the socket may hold a few hundred questions; none comes behind it.
+        assert heard < asked / 2
+        assert recorder.socket.transport.get_write_buffer_size() < heard * len(reply)
+        for _ in range(asked):
+            await client.read()
+        await recorder.until(lambda: recorder.heard.count(b"?" * 2_000) == asked)
+
+
+async def test_a_client_that_answers_no_ping_is_cut_off() -> None:
+    async with Host.running(ping_s=0.05) as host, pair(host) as (client, recorder):
+        assert (await client.read()).opcode == PING
+        await recorder.hears("closed")
+
+
+async def test_a_full_buffer_is_no_missing_pong() -> None:
+    async with Host.running(ping_s=0.03) as host, pair(host, small_buffers=True) as (_, recorder):
+        _fill(recorder, bytes((0x82, 0x7E, 0xFF, 0xFF)) + bytes(0xFFFF))
+        pings = recorder.socket.ping_sent_at
+        asked: list[float] = []
+        while len(asked) < 3:
+            await anyio.lowlevel.checkpoint()
+            if recorder.socket.ping_sent_at != pings:
+                pings = recorder.socket.ping_sent_at
+                asked.append(pings)
+        assert recorder.heard == ["congested"]
+
+
+async def test_an_oversize_frame_ends_in_1009_though_it_is_still_being_sent(host: Host) -> None:
+    async with pair(host) as (client, recorder):
+        client.writer.write(header(50 * MAX_FRAME) + bytes(50 * MAX_FRAME))
+        assert (await client.read()).code == 1009
+        await client.send(frame((1009).to_bytes(2), CLOSE))
+        client.writer.write_eof()
+        await recorder.hears("closed")
+        assert recorder.heard == ["closed"]
+
+
+async def test_a_message_of_many_small_fragments_is_bounded(host: Host) -> None:
+    async with pair(host) as (client, recorder):
+        await client.send(frame(b"x", fin=False))
+        small = frame(b"x", CONT, fin=False) * 10_000
+        for _ in range(12):
+            client.writer.write(small)
+        assert (await client.read()).code == 1009
+        assert len(recorder.socket._partial or b"") <= MAX_FRAME
+        assert recorder.heard == []
+
+
+async def test_a_receiver_that_fails_ends_its_own_socket_alone(host: Host) -> None:
+    async with pair(host) as (client, recorder), pair(host) as (other, bystander):
+
+        def fail(data: bytes) -> None:
+            raise RuntimeError("it fails")
+
+        recorder.on_heard = fail
+        await client.send(frame(b"one"))
+        assert (await client.read()).code == 1011
+        await other.send(frame(b"fine"))
+        await bystander.hears(b"fine")
+
+
+async def test_an_application_that_fails_before_it_accepts_answers_500(host: Host) -> None:
+    async with RawWebSocket.connected(host.port, "/fail") as client:
+        answer = await client.reader.readuntil(b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 500")
+        assert await client.ended()
+
+
+async def test_a_stopping_server_sends_1012(host: Host) -> None:
+    async with pair(host) as (client, recorder):
+        host.server.should_exit = True
+        assert (await client.read()).code == 1012
+        await recorder.hears("closed")
