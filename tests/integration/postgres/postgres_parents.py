@@ -47,12 +47,12 @@ def parent(data: Path, *, holder: bool = False) -> Iterator[Parent]:
     with launched(data, holder=holder) as process:
         assert process.stdout
         told = json.loads(process.stdout.readline())
-        yield Parent(
-            process,
-            told["dsn"],
-            psutil.Process(told["postgres"]),
-            psutil.Process(told["guardian"]),
-        )
+        guardian = psutil.Process(told["guardian"])
+        try:
+            yield Parent(process, told["dsn"], psutil.Process(told["postgres"]), guardian)
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                guardian.resume()  # a test may have left it suspended
 
 
 def postgres_in(data: Path) -> list[psutil.Process]:
@@ -69,6 +69,12 @@ def all_gone(processes: list[psutil.Process], within_s: float) -> bool:
     """Waits for the end of processes that needn't be our children."""
     _, alive = psutil.wait_procs(processes, timeout=within_s)
     return not alive
+
+
+async def try_to_start(server: EmbeddedPostgres) -> None:
+    """Starts it; stops it again if it did start, so that a test that fails leaves nothing behind."""
+    async with server:
+        pass
 
 
 async def until(condition: Callable[[], bool]) -> None:

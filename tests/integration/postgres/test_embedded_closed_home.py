@@ -6,6 +6,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from postgres_parents import try_to_start
 
 from segue.errors import ConfigurationError
 from segue.storage.postgres.supervisor import EmbeddedPostgres
@@ -87,7 +88,7 @@ async def test_a_copied_clone_can_not_use_the_data_at_the_same_time(home: Path) 
     shutil.copytree(home / "clone", home / "copy")
     async with server(home):
         with pytest.raises(ConfigurationError, match=f"pid {os.getpid()}"):
-            await server(home, "copy").start()
+            await try_to_start(server(home, "copy"))
 
 
 async def test_data_stays_where_it_went_when_the_home_is_opened(home: Path) -> None:
@@ -104,7 +105,7 @@ async def test_data_that_became_unreachable_is_not_replaced_by_an_empty_database
     os.chmod(home, 0o700)
 
     with pytest.raises(ConfigurationError, match="can't enter the folder any more"):
-        await server(home).start()
+        await try_to_start(server(home))
 
     os.chmod(home, 0o711)
     assert await add_one(server(home)) == 2
@@ -116,4 +117,4 @@ async def test_data_that_is_gone_is_not_replaced_by_an_empty_database(home: Path
     shutil.rmtree(first.folder)
 
     with pytest.raises(ConfigurationError, match="that folder is gone"):
-        await server(home).start()
+        await try_to_start(server(home))

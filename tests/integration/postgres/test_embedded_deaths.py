@@ -5,8 +5,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from postgres_parents import all_gone, connect_again, parent, postgres_in
+from postgres_parents import Parent, all_gone, connect_again, parent, postgres_in, until
 
+from segue.storage.postgres import lock
 from segue.storage.postgres.supervisor import EmbeddedPostgres
 
 pytestmark = pytest.mark.anyio
@@ -40,25 +41,33 @@ def test_no_postgres_outlives_parent_and_guardian_killed_at_once(data: Path) -> 
         assert all_gone(processes, within_s=8)
 
 
-async def test_a_new_server_waits_for_the_postgres_of_a_killed_one(data: Path) -> None:
+async def test_a_new_server_waits_for_the_postgres_of_a_killed_one(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = []
+    take = lock.try_lock
+    monkeypatch.setattr(lock, "try_lock", lambda file: attempts.append(take(file)) or attempts[-1])
+
+    async def let_go_once_waited_for(killed: Parent) -> None:
+        await until(lambda: len(attempts) > 2)
+        assert not any(attempts)
+        assert killed.postgres.is_running()
+        killed.guardian.resume()
+
     with parent(data) as killed:
         connection = await asyncpg.connect(killed.dsn)
         await connection.execute("CREATE TABLE kept AS SELECT 1 AS number")
-        killed.guardian.suspend()  # so that it is still there when the new one comes
+        killed.guardian.suspend()  # so that the old one is still there when the new one comes
         killed.process.kill()
         killed.process.wait()
-        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
-            server = EmbeddedPostgres(data)
-            starting = tasks.create_task(server.start())
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.5):
-                    await asyncio.shield(starting)
-            assert killed.postgres.is_running()
-            killed.guardian.resume()
-            again = await asyncpg.connect(await starting)
-            assert await again.fetchval("SELECT number FROM kept") == 1
-            await again.close()
-            await server.stop()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(let_go_once_waited_for(killed))
+            async with EmbeddedPostgres(data) as server:
+                again = await asyncpg.connect(server.dsn)
+                assert await again.fetchval("SELECT number FROM kept") == 1
+                await again.close()
+        connection.terminate()
+        assert "not properly shut down" not in (data / "log" / "postgres.log").read_text()
 
 
 @pytest.mark.parametrize("victim", ["postgres", "guardian"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
-from postgres_parents import all_gone, connect_again, postgres_in
+from postgres_parents import all_gone, connect_again, postgres_in, try_to_start
 
 from segue.errors import StorageUnavailable
 from segue.storage.postgres.supervisor import EmbeddedPostgres
@@ -55,7 +55,7 @@ async def test_too_little_space_for_a_new_database_is_said_before_it_is_filled(
 ) -> None:
     mount("size=60M")
     with pytest.raises(StorageUnavailable, match=rf"{data} is full \(60 MB free, 128 MB needed"):
-        await EmbeddedPostgres(data).start()
+        await try_to_start(EmbeddedPostgres(data))
     assert not (data / "cluster").exists()
 
 
@@ -64,7 +64,7 @@ async def test_a_disk_that_fills_up_while_a_database_is_made_leaves_no_half_of_i
 ) -> None:
     mount("size=300M,nr_inodes=400")
     with pytest.raises(StorageUnavailable, match=r"new database can't be made.*SEGUE_DATA"):
-        await EmbeddedPostgres(data).start()
+        await try_to_start(EmbeddedPostgres(data))
     assert not [name for name in os.listdir(data) if name.startswith("cluster")]
 
 
@@ -79,7 +79,7 @@ async def test_a_start_on_a_full_disk_says_so_and_works_once_there_is_space(
     ballast = fill(data)
 
     with pytest.raises(StorageUnavailable, match=r"full \(0 MB free"):
-        await EmbeddedPostgres(data).start()
+        await try_to_start(EmbeddedPostgres(data))
     assert postgres_in(data) == []
 
     ballast.unlink()

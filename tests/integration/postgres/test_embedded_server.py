@@ -40,6 +40,9 @@ async def test_data_is_there_after_a_stop_and_a_start(data: Path) -> None:
 
     async with EmbeddedPostgres(data) as server:
         assert await value(server.dsn, "SELECT text FROM kept") == "Grüße 🎈"
+    log = (data / "log" / "postgres.log").read_text()
+    assert "received fast shutdown request" in log
+    assert "not properly shut down" not in log
 
 
 @pytest.mark.parametrize(

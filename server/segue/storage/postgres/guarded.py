@@ -4,11 +4,14 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
+
+from typing_extensions import override
 
 from segue.storage.postgres.account import Account
 
@@ -41,31 +44,50 @@ class Ending:
     tail: str
 
 
-class Guarded:
-    """One running command and its guardian."""
+class _Report(asyncio.Protocol):
+    """What the guardian says: a first line, then the tail; the end of it is the guardian's end."""
 
-    def __init__(self, guardian: asyncio.subprocess.Process, pid: int | None) -> None:
+    def __init__(self) -> None:
+        self.said = b""
+        self.has_line = asyncio.Event()
+        self.over = asyncio.Event()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self.said += data
+        if b"\n" in self.said:
+            self.has_line.set()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.has_line.set()
+        self.over.set()
+
+
+class Guarded:
+    """One running command and its guardian.
+
+    Made of subprocess.Popen and a pipe, since uvloop's own subprocesses (0.23) hand every inheritable
+    descriptor to the child: one that Postgres holds keeps somebody's file, or its end, open.
+    """
+
+    def __init__(self, guardian: "subprocess.Popen[bytes]", report: _Report) -> None:
         """Use `start`."""
-        self.pid = pid
+        self.pid: int | None = None
         self._guardian = guardian
+        self._report = report
 
     @classmethod
     async def start(cls, command: Sequence[str], guarding: Guarding) -> Self:
         """Starts the command; it ends with us from the first moment on."""
-        guardian = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", _GUARDIAN, _spec(command, guarding)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=_ENVIRONMENT,
-            cwd="/",
-            # A session of its own: Ctrl-C in our terminal is for us to answer, not for Postgres.
-            start_new_session=True,
-            pass_fds=() if guarding.hold is None else (guarding.hold,),
-        )
-        assert guardian.stdout is not None
-        first = await guardian.stdout.readline()
-        return cls(guardian, int(first) if first.strip().isdigit() else None)
+        guardian = _spawn(command, guarding)
+        report = _Report()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: report, guardian.stdout)
+        guarded = cls(guardian, report)
+        await report.has_line.wait()
+        first, _, _ = report.said.partition(b"\n")
+        guarded.pid = int(first) if first.isdigit() else None
+        return guarded
 
     @property
     def guardian_pid(self) -> int:
@@ -75,7 +97,7 @@ class Guarded:
     @property
     def ended(self) -> bool:
         """Tells whether `wait` returns at once."""
-        return self._guardian.returncode is not None
+        return self._report.over.is_set()
 
     def ask_to_stop(self) -> None:
         """Has the guardian end the command, signal after signal; returns at once."""
@@ -90,16 +112,20 @@ class Guarded:
         self.ask_to_stop()
         try:
             async with asyncio.timeout(within_s):
-                await self._guardian.wait()
+                await self._report.over.wait()
         except TimeoutError:
             self._guardian.kill()
+        await self.wait()
 
     async def wait(self) -> Ending:
         """Returns when the command and all that it started are gone (or its guardian was killed)."""
-        assert self._guardian.stdout is not None
-        tail = await self._guardian.stdout.read()
-        status = await self._guardian.wait()
-        return Ending(status if status >= 0 else 128 - status, tail.decode(errors="replace"))
+        await self._report.over.wait()
+        # Its output is closed, so it has ended or is about to.
+        status = await asyncio.to_thread(self._guardian.wait)
+        self.ask_to_stop()  # frees the pipe
+        said = self._report.said.decode(errors="replace")
+        tail = said if self.pid is None else said.partition("\n")[2]
+        return Ending(status if status >= 0 else 128 - status, tail)
 
 
 async def run(command: Sequence[str], guarding: Guarding) -> Ending:
@@ -109,6 +135,20 @@ async def run(command: Sequence[str], guarding: Guarding) -> Ending:
         return await guarded.wait()
     finally:
         guarded.ask_to_stop()
+
+
+def _spawn(command: Sequence[str], guarding: Guarding) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - a script of ours, no shell
+        [sys.executable, "-I", "-S", _GUARDIAN, _spec(command, guarding)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_ENVIRONMENT,
+        cwd="/",
+        # A session of its own: Ctrl-C in our terminal is for us to answer, not for Postgres.
+        start_new_session=True,
+        pass_fds=() if guarding.hold is None else (guarding.hold,),
+    )
 
 
 def _spec(command: Sequence[str], guarding: Guarding) -> str:

@@ -51,7 +51,7 @@ class FolderLock:
 async def _lock(folder: Path, descriptor: int, wait_s: float) -> None:
     try:
         async with asyncio.timeout(wait_s):
-            while not _try(descriptor):
+            while not try_lock(descriptor):
                 _refuse_if_alive(folder, descriptor)
                 await asyncio.sleep(_POLL_S)
     except TimeoutError as error:
@@ -61,7 +61,8 @@ async def _lock(folder: Path, descriptor: int, wait_s: float) -> None:
         ) from error
 
 
-def _try(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
+    """Takes the lock if it is free."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -135,11 +135,9 @@ async def open_database(layout: Layout) -> None:
     """Connects once, to see that it answers, and creates the database if this is the first time."""
     try:
         try:
-            connection = await _connect(layout, cluster.DATABASE)
+            await _ask(layout, cluster.DATABASE, "SELECT 1")
         except asyncpg.InvalidCatalogNameError:
-            connection = await _connect(layout, "postgres")
-            await connection.execute(_CREATE_DATABASE, timeout=_CONNECT_S)
-        await connection.close(timeout=_CONNECT_S)
+            await _ask(layout, "postgres", _CREATE_DATABASE)
     except (asyncpg.PostgresError, OSError) as error:
         raise failures.unanswered(layout.place.folder, layout.place.log, error) from error
 
@@ -154,11 +152,15 @@ async def _is_ready(place: Place, guarded: Guarded) -> bool:
         await asyncio.sleep(_POLL_S)
 
 
-async def _connect(layout: Layout, database: str) -> "asyncpg.Connection[asyncpg.Record]":
-    return await asyncpg.connect(
+async def _ask(layout: Layout, database: str, statement: str) -> None:
+    connection = await asyncpg.connect(
         host=str(layout.sockets),
         port=cluster.PORT,
         user=cluster.USER,
         database=database,
         timeout=_CONNECT_S,
     )
+    try:
+        await connection.execute(statement, timeout=_CONNECT_S)
+    finally:
+        connection.terminate()
