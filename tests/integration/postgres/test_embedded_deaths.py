@@ -1,5 +1,6 @@
 import asyncio
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -112,3 +113,13 @@ async def test_a_stop_does_not_wait_for_clients(data: Path) -> None:
     with pytest.raises((asyncpg.PostgresError, OSError, asyncpg.InterfaceError)):
         await connection.fetchval("SELECT 1")
     connection.terminate()
+
+
+async def test_postgres_holds_no_descriptor_of_its_server(data: Path) -> None:
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    async with EmbeddedPostgres(data):
+        os.close(writer)
+        assert select.select([reader], [], [], 0)[0], "the other end is still open somewhere"
+        assert os.read(reader, 1) == b""
+    os.close(reader)

@@ -7,7 +7,8 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
-from postgres_parents import all_gone, connect_again, postgres_in, try_to_start
+import structlog
+from postgres_parents import all_gone, connect_again, postgres_in, try_to_start, until
 
 from segue.errors import StorageUnavailable
 from segue.storage.postgres.supervisor import EmbeddedPostgres
@@ -93,20 +94,22 @@ async def test_a_disk_that_fills_up_while_it_runs_is_outlived(
     data: Path, mount: Callable[[str], None]
 ) -> None:
     mount("size=300M")
-    async with EmbeddedPostgres(data) as server:
-        connection = await asyncpg.connect(server.dsn)
-        await connection.execute("CREATE TABLE kept AS SELECT 1 AS number")
-        first = psutil.Process(server.pid)
-        ballast = fill(data)
-        with pytest.raises((asyncpg.PostgresError, OSError)):
-            await write_until_it_fails(connection)
-        connection.terminate()
-        assert await asyncio.to_thread(all_gone, [first], 20)
-        ballast.unlink()
+    with structlog.testing.capture_logs() as events:
+        async with EmbeddedPostgres(data) as server:
+            connection = await asyncpg.connect(server.dsn)
+            await connection.execute("CREATE TABLE kept AS SELECT 1 AS number")
+            first = psutil.Process(server.pid)
+            ballast = fill(data)
+            with pytest.raises((asyncpg.PostgresError, OSError)):
+                await write_until_it_fails(connection)
+            connection.terminate()
+            assert await asyncio.to_thread(all_gone, [first], 20)
+            await until(lambda: "postgres_restart_failed" in {event["event"] for event in events})
+            ballast.unlink()
 
-        connection = await connect_again(server.dsn)
-        assert await connection.fetchval("SELECT number FROM kept") == 1
-        await connection.close()
+            connection = await connect_again(server.dsn)
+            assert await connection.fetchval("SELECT number FROM kept") == 1
+            await connection.close()
 
 
 async def write_until_it_fails(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
