@@ -42,10 +42,6 @@ class Server:
             parts[part] += _cpu_s(child)
         return parts
 
-    def memory_bytes(self) -> int:
-        """Gives the hub's resident memory."""
-        return int(self.process.memory_info().rss)
-
 
 def _cpu_s(process: psutil.Process) -> float:
     times = process.cpu_times()

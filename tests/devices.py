@@ -179,7 +179,3 @@ class Device:
         """Returns the summary once all conditions hold at one moment."""
         summary: Mapping[str, Any] = await self.call("wait", until=until, timeout=timeout_s)
         return summary
-
-    async def send_raw(self, frame: bytes) -> None:
-        """Sends a frame that the client library never made."""
-        await self.call("send_raw", data=base64.b64encode(frame).decode())

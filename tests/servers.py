@@ -24,7 +24,7 @@ import psutil
 
 from segue.auth.grants import Role
 from segue.auth.tokens import Claims, mint
-from segue.ids import DeviceId, DocumentId, UserId, uuid7
+from segue.ids import DeviceId, DocumentId, UserId
 from segue.storage.postgres.account import Account, account_for_postgres
 from segue.storage.postgres.binaries import find_binaries
 from segue.storage.postgres.place import MOVED
@@ -40,7 +40,7 @@ class NotReady(AssertionError):
 
 def new_session() -> str:
     """Gives a session id that nobody has used."""
-    return uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+    return secrets.token_hex(16)
 
 
 def _die_with_parent() -> None:

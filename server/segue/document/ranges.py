@@ -70,11 +70,6 @@ class DeleteSet:
                 missing[client] = left
         return missing
 
-    def holds(self, client: int, clock: int) -> bool:
-        """Tells whether one clock is in the set."""
-        ranges = self._clients.get(client)
-        return ranges is not None and not ranges.missing(clock, clock + 1)
-
 
 def _missing(known: RangeSet, ranges: Ranges) -> Ranges:
     return [gap for start, end in ranges for gap in known.missing(start, end)]

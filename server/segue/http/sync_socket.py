@@ -273,7 +273,7 @@ class HocuspocusConnection(Connection):
             )
             self.write(binary_frame(Hocuspocus(wire_name).refused(text)))
             return None
-        name, _, _ = wire_name.partition(hocuspocus.SESSION_SEPARATOR)
+        name = hocuspocus.document_name(wire_name)
         seat = Seat(name, wire_name, Hocuspocus(wire_name), self, self._services)
         self._documents[wire_name] = seat
         return seat
@@ -292,11 +292,6 @@ class SyncSockets:
     def __init__(self) -> None:
         self.services: SyncServices | None = None
         self._connections: set[Connection] = set()
-
-    @property
-    def count(self) -> int:
-        """How many sockets are open."""
-        return len(self._connections)
 
     async def sync(self, websocket: WebSocket) -> None:
         """GET /v1/sync/{document}: the y-websocket dialect."""

@@ -5,7 +5,7 @@ Frames, as hex, N the name:
                                                         S->C N 02 01 reason  refused; the socket lives on
                                                         S->C N 02 02 scope   "read-write" | "readonly"
     C->S N 00 ..   N 01 ..         sync, presence       S->C the same
-    C->S N 03                      query presence       S->C the same
+    C->S N 03                      query presence
     C->S N 05 text                 stateless            S->C the same
     C->S N 07                      leaves               S->C N 07 reason     left
                                                         S->C N 08 01 | 00    one change durable | refused
@@ -64,7 +64,7 @@ _TOKEN: Final = 0
 _PERMISSION_DENIED: Final = 1
 _AUTHENTICATED: Final = 2
 
-SESSION_SEPARATOR: Final = "\0"
+_SESSION_SEPARATOR: Final = "\0"
 
 
 class Scope(StrEnum):
@@ -80,17 +80,6 @@ class Addressed(msgspec.Struct, frozen=True):
     wire_name: str
     message: ClientMessage
 
-    @property
-    def name(self) -> str:
-        """The document's name."""
-        return self.wire_name.partition(SESSION_SEPARATOR)[0]
-
-    @property
-    def session(self) -> str | None:
-        """The session's name, None if the client doesn't use them."""
-        _, separator, session = self.wire_name.partition(SESSION_SEPARATOR)
-        return session if separator else None
-
 
 def decode(frame: bytes) -> Addressed | Ping | Pong:
     """Reads one binary frame of a client.
@@ -103,11 +92,16 @@ def decode(frame: bytes) -> Addressed | Ping | Pong:
         return _decode_nameless(frame)
     reader = Reader(frame)
     wire_name = reader.string(MAX_NAME_BYTES)
-    if not wire_name or wire_name[0] == SESSION_SEPARATOR:
+    if not wire_name or wire_name[0] == _SESSION_SEPARATOR:
         raise InvalidName("The frame names no document.")
     message = _read_message(reader)
     reader.finish()
     return Addressed(wire_name, message)
+
+
+def document_name(wire_name: str) -> str:
+    """Gives the document's name without the session's."""
+    return wire_name.partition(_SESSION_SEPARATOR)[0]
 
 
 def _decode_nameless(frame: bytes) -> Ping | Pong:
@@ -128,27 +122,26 @@ def _read_message(reader: Reader) -> ClientMessage:
 
 
 def _read_rare(kind: int, reader: Reader) -> ClientMessage:
-    match kind:
-        case 2:
-            return _read_auth(reader)
-        case 3:
-            return QueryAwareness()
-        case 5:
-            return Stateless(reader.string(MAX_STATELESS_BYTES))
-        case 6:
-            raise ProtocolError("A client may not broadcast.")
-        case 7:
-            return _read_close(reader)
-        case _:
-            raise ProtocolError(f"A client sends no message of type {kind}.")
+    if kind == AUTH:
+        return _read_auth(reader)
+    if kind == QUERY_AWARENESS:
+        return QueryAwareness()
+    if kind == _STATELESS:
+        return Stateless(reader.string(MAX_STATELESS_BYTES))
+    if kind == _CLOSE:
+        return _read_close(reader)
+    if kind == _BROADCAST_STATELESS:
+        raise ProtocolError("A client may not broadcast.")
+    raise ProtocolError(f"A client sends no message of type {kind}.")
 
 
 def _read_auth(reader: Reader) -> AuthToken:
     if reader.var_uint() != _TOKEN:
         raise ProtocolError("Of the authentication messages a client sends the token only.")
     token = reader.string(MAX_TOKEN_BYTES)
-    version = reader.string(MAX_VERSION_BYTES) if reader.remaining else None
-    return AuthToken(token, version)
+    if reader.remaining:
+        reader.string(MAX_VERSION_BYTES)
+    return AuthToken(token)
 
 
 def _read_close(reader: Reader) -> Close:
@@ -184,10 +177,6 @@ class Hocuspocus(SyncPayloads):
     def ask_for_token(self) -> bytes:
         """Asks for a fresh token; 3.4 and 4.8 answer, 2.15 ignores it."""
         return self.key + bytes((AUTH, _TOKEN))
-
-    def query_awareness(self) -> bytes:
-        """Asks for the presence that the client knows, its own included."""
-        return self.key + bytes((QUERY_AWARENESS,))
 
     def stateless(self, payload: str) -> bytes:
         """Sends a text beside the document."""

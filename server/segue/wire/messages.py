@@ -38,10 +38,9 @@ class QueryAwareness(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class AuthToken:
-    """A token, the first or a fresh one; the provider's version from 4.x on."""
+    """A token, the first or a fresh one."""
 
     token: str = field(repr=False)  # it must not reach a log
-    provider_version: str | None
 
 
 class Stateless(msgspec.Struct, frozen=True, gc=False):

@@ -1,7 +1,7 @@
 // What a test can ask of the host, by the name in `do`. Each answers with plain JSON.
 import * as Y from 'yjs'
 import { holds, when } from './conditions.mjs'
-import { dropValue, hashesOf, patchText, putValue, rootsOf, stateHash } from './content.mjs'
+import { hashesOf, patchText, putValue, rootsOf, stateHash } from './content.mjs'
 import { Device } from './device.mjs'
 import { documentHolds } from './spans.mjs'
 import { replayTogether, typeTrace } from './traces.mjs'
@@ -57,8 +57,6 @@ export const COMMANDS = {
 
   edit: ({ id, root, patches }) => patchText(find(id).doc, root, patches),
   put: ({ id, root, path, value }) => putValue(find(id).doc, root, path, value),
-  drop: ({ id, root, path }) => dropValue(find(id).doc, root, path),
-  apply: ({ id, update }) => Y.applyUpdate(find(id).doc, bytes(update), 'test'),
 
   /** Edits under a client id that belongs to somebody else. */
   forge({ id, client, root, patches }) {
@@ -83,21 +81,16 @@ export const COMMANDS = {
   read: ({ id }) => find(id).describe(),
   summary: ({ id }) => find(id).summary(),
   text: ({ id, root }) => find(id).doc.getText(root).toString(),
-  others: ({ id }) => find(id).others(),
   watch_marks: ({ id, root }) => find(id).watchMarks(root),
-  state: ({ id }) => Buffer.from(Y.encodeStateAsUpdate(find(id).doc)).toString('base64'),
 
   present: ({ id, state }) => find(id).client.awareness.setLocalState(state),
 
-  connect: ({ id }) => find(id).client.connect(),
-  disconnect: ({ id }) => find(id).client.disconnect(),
   cut: ({ ids }) => ids.forEach((id) => find(id).network.cut()),
   offline: ({ ids }) => ids.forEach((id) => find(id).network.takeAway()),
   online: ({ ids }) => ids.forEach((id) => find(id).network.restore()),
   pause: ({ id }) => find(id).network.pause(),
   resume: ({ id }) => find(id).network.resume(),
   repeat: ({ id, share, seed }) => find(id).repeatFrames(share, seed),
-  send_raw: ({ id, data }) => find(id).network.sendRaw(bytes(data)),
   mark: ({ ids }) => ids.forEach((id) => find(id).network.mark()),
   tokens: ({ id, tokens }) => {
     find(id).tokens.list = [...tokens]

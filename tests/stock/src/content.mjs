@@ -93,12 +93,6 @@ export function putValue(doc, root, path, value) {
 }
 
 /** Removes the entry at a path of keys. */
-export function dropValue(doc, root, path) {
-  let map = doc.getMap(root)
-  for (const key of path.slice(0, -1)) map = map.get(key)
-  map.delete(path.at(-1))
-}
-
 function nested(value) {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
   if (typeof value.$text === 'string') return new Y.Text(value.$text)

@@ -33,8 +33,6 @@ async function openYWebsocket(module, device, { url, document, impatient, connec
     synced: () => provider.synced,
     connected: () => provider.wsconnected,
     unsynced: () => device.ledger.entries.length - device.ledger.acknowledged,
-    connect: () => provider.connect(),
-    disconnect: () => provider.disconnect(),
     retoken: () => (provider.params = { token: device.tokens.next() }),
     destroy: () => provider.destroy(),
     onFrame: ({ kind, body }) => {
@@ -77,8 +75,6 @@ async function openHocuspocus(module, device, { url, document, impatient, connec
     synced: () => provider.synced,
     connected: () => socket.status === 'connected',
     unsynced: () => provider.unsyncedChanges,
-    connect: () => void socket.connect(),
-    disconnect: () => socket.disconnect(),
     retoken: () => {},
     destroy: () => {
       provider.destroy()

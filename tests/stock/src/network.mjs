@@ -46,11 +46,6 @@ export class Network {
     this.live?._socket.resume()
   }
 
-  /** Sends bytes that the client library never made. */
-  sendRaw(bytes) {
-    this.live.send(bytes)
-  }
-
   note(data) {
     const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(Buffer.concat([data].flat()))
     const frame = this.read(bytes)

@@ -182,7 +182,6 @@ class Device:
         self.to_server: deque[DocumentMessage] = deque()
         self.unsynced = 0
         self.others: dict[int, str] = {}
-        self.resets = 0
         self._was_answered = False
         self._queue: list[bytes] = []
         self.start_over(client)
@@ -194,7 +193,6 @@ class Device:
         self.text = self.doc.get("text", type=Text)
         self.map = self.doc.get("map", type=Map)
         self._queue.clear()
-        self.resets += 1
 
     # -- what people do --------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from segue.wire.hocuspocus import (
     Hocuspocus,
     Scope,
     decode,
+    document_name,
 )
 from segue.wire.lib0 import var_string
 from segue.wire.messages import (
@@ -39,8 +40,8 @@ SERVER = Hocuspocus("doc")
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        ("02 00 01 74 05 34 2e 38 2e 30", AuthToken("t", "4.8.0")),
-        ("02 00 01 74", AuthToken("t", None)),
+        ("02 00 01 74 05 34 2e 38 2e 30", AuthToken("t")),
+        ("02 00 01 74", AuthToken("t")),
         ("00 00 01 00", SyncStep1({}, b"\x00")),
         ("00 01 02 00 00", SyncStep2(b"\x00\x00")),
         ("00 02 03 01 02 03", Update(b"\x01\x02\x03")),
@@ -66,7 +67,6 @@ def test_what_a_client_says_is_understood(frame: str, message: object) -> None:
         (SERVER.step2(b"\x00\x00"), "00 01 02 00 00"),
         (SERVER.update(b"\x01\x02\x03"), "00 02 03 01 02 03"),
         (SERVER.awareness(EMPTY), "01 01 00"),
-        (SERVER.query_awareness(), "03"),
         (SERVER.status(saved=True), "08 01"),
         (SERVER.status(saved=False), "08 00"),
         (SERVER.stateless("pong"), "05 04 70 6f 6e 67"),
@@ -86,14 +86,9 @@ def test_ping_and_pong_are_frames_of_one_byte() -> None:
 def test_a_name_may_carry_a_session_and_answers_carry_it_too() -> None:
     message = decode(var_string("doc\0abc") + b"\x03")
     assert isinstance(message, Addressed)
-    assert (message.name, message.session) == ("doc", "abc")
-    assert Hocuspocus(message.wire_name).query_awareness() == var_string("doc\0abc") + b"\x03"
-
-
-def test_a_name_without_session_has_none() -> None:
-    message = decode(bytes.fromhex(N + "03"))
-    assert isinstance(message, Addressed)
-    assert (message.name, message.session) == ("doc", None)
+    assert document_name(message.wire_name) == "doc"
+    assert Hocuspocus(message.wire_name).ask_for_token() == var_string("doc\0abc") + b"\x02\x00"
+    assert document_name("doc") == "doc"
 
 
 def test_peers_share_frames_exactly_if_their_names_on_the_wire_are_equal() -> None:
