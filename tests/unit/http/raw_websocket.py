@@ -3,9 +3,11 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
+
+PATIENCE_S = 10
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
@@ -72,6 +74,10 @@ class RawWebSocket:
         await self.writer.drain()
 
     async def read(self) -> Frame:
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._frame()
+
+    async def _frame(self) -> Frame:
         first, size = await self.reader.readexactly(2)
         if size == 126:
             size = int.from_bytes(await self.reader.readexactly(2))
@@ -81,9 +87,8 @@ class RawWebSocket:
 
     async def ended(self) -> bool:
         """Waits for the end of the connection, whatever comes before."""
-        try:
-            while await self.reader.read(65536):
-                pass
-        except ConnectionError:
-            pass
+        async with asyncio.timeout(PATIENCE_S):
+            with suppress(ConnectionError):
+                while await self.reader.read(65536):
+                    pass
         return True

@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 import uvicorn
-from raw_websocket import BINARY, CLOSE, CONT, PING, PONG, TEXT, RawWebSocket, frame, header
+from raw_websocket import (
+    BINARY,
+    CLOSE,
+    CONT,
+    PATIENCE_S,
+    PING,
+    PONG,
+    TEXT,
+    RawWebSocket,
+    frame,
+    header,
+)
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
@@ -52,9 +63,10 @@ class Recorder:
         await self.until(lambda: self.heard[-len(expected) :] == list(expected))
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self.changed.clear()
-            await self.changed.wait()
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
 
 
 class Host:
@@ -90,9 +102,10 @@ class Host:
         return Watched
 
     async def reads(self, size: int) -> None:
-        while self._read_bytes < size:
-            self._read.clear()
-            await self._read.wait()
+        async with asyncio.timeout(PATIENCE_S):
+            while self._read_bytes < size:
+                self._read.clear()
+                await self._read.wait()
 
     async def _accept(self, websocket: WebSocket) -> None:
         self.asked.set()
@@ -107,7 +120,8 @@ class Host:
         raise RuntimeError("the application fails before it accepts")
 
     async def latest(self) -> Recorder:
-        await self._arrived.wait()
+        async with asyncio.timeout(PATIENCE_S):
+            await self._arrived.wait()
         self._arrived.clear()
         return self.recorders[-1]
 
