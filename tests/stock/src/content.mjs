@@ -92,7 +92,6 @@ export function putValue(doc, root, path, value) {
   })
 }
 
-/** Removes the entry at a path of keys. */
 function nested(value) {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
   if (typeof value.$text === 'string') return new Y.Text(value.$text)
