@@ -10,11 +10,10 @@ from typing import Final
 
 import msgspec
 
+from segue.wire.lib0 import MAX_SAFE_INTEGER
+
 MAX_DEPTH: Final = 16
 """Objects and arrays inside one value; thousands of levels overflow the stack of the CRDT."""
-
-MAX_SAFE_INTEGER: Final = 2**53 - 1
-"""What a JavaScript client can count to. Yjs makes client ids of 32 bits, pycrdt and Yjs 14 of 53."""
 
 GC: Final = 0
 DELETED: Final = 1
@@ -246,7 +245,7 @@ def decode_any(data: bytes, index: int) -> tuple[object, int]:
     if tag == _OBJECT_TAG:
         return _decode_object(data, index + 1)
     if tag == _ARRAY_TAG:
-        return _decode_array(data, index + 1)
+        return decode_values(data, index + 1)
     if tag == _STRING_TAG:
         return read_text(data, index + 1)
     end = _skip_scalar(data, index + 1, tag)
@@ -266,7 +265,8 @@ def _decode_object(data: bytes, index: int) -> tuple[dict[str, object], int]:
     return found, index
 
 
-def _decode_array(data: bytes, index: int) -> tuple[list[object], int]:
+def decode_values(data: bytes, index: int) -> tuple[list[object], int]:
+    """Gives the values behind the count at `index`, as `decode_any` gives each, and the index after."""
     count, index = read_uint(data, index)
     found = []
     for _ in range(count):

@@ -9,14 +9,7 @@ its author. Other roots are free.
 from dataclasses import dataclass, field
 
 from segue.auth.grants import Role
-from segue.document.content import (
-    ANY,
-    DELETED,
-    MAP_TYPE,
-    Refusal,
-    decode_any,
-    read_uint,
-)
+from segue.document.content import ANY, DELETED, MAP_TYPE, Refusal, decode_values
 from segue.document.places import Part, Place
 from segue.document.ranges import Ranges, covers
 from segue.document.update import Id, Struct
@@ -144,14 +137,7 @@ def _message(place: Place) -> str:
 
 
 def _values(struct: Struct, data: bytes) -> list[object]:
-    if struct.ref != ANY:
-        return []
-    count, index = read_uint(data, struct.at)
-    values = []
-    for _ in range(count):
-        value, index = decode_any(data, index)
-        values.append(value)
-    return values
+    return decode_values(data, struct.at)[0] if struct.ref == ANY else []
 
 
 def _identity_in(author: object) -> Identity | None:

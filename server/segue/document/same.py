@@ -8,7 +8,7 @@ values, with neighbours that Yjs would merge taken as one.
 import msgspec
 
 from segue.document import content
-from segue.document.content import decode_any, read_bytes, read_text, read_uint
+from segue.document.content import decode_values, read_bytes, read_text
 from segue.document.update import Id, ParsedUpdate, Section, Struct, parse
 
 
@@ -78,7 +78,7 @@ def _content(struct: Struct, data: bytes) -> list[object]:
         case content.STRING:
             held = [read_text(data, start)[0]]
         case content.ANY:
-            held = _values(data, start)
+            held, _ = decode_values(data, start)
         case content.BINARY:
             held = [read_bytes(data, start)[0]]
         case content.EMBED:
@@ -89,15 +89,6 @@ def _content(struct: Struct, data: bytes) -> list[object]:
         case content.TYPE if struct.kind == content.ELEMENT_TYPE:
             held += [read_text(data, start + 1)[0]]
     return held
-
-
-def _values(data: bytes, start: int) -> list[object]:
-    count, start = read_uint(data, start)
-    values: list[object] = []
-    for _ in range(count):
-        value, start = decode_any(data, start)
-        values.append(value)
-    return values
 
 
 def _json(data: bytes, start: int) -> object:

@@ -13,12 +13,11 @@ from typing import Final
 import msgspec
 
 from segue.document.content import GC, NO_TYPE, READERS, SKIP, Refusal, read_text, read_uint
+from segue.document.ranges import Ranges
+from segue.wire.vector import MAX_CLOCK
 
 Id = tuple[int, int]
 """Client id and clock."""
-
-MAX_CLOCK: Final = 2**31 - 1
-"""The CRDT computes with 32-bit clocks, signed in places."""
 
 _HAS_ORIGIN: Final = 0b1000_0000
 _HAS_RIGHT: Final = 0b0100_0000
@@ -59,11 +58,11 @@ class Section(msgspec.Struct, frozen=True, gc=False):
 
 
 class ParsedUpdate(msgspec.Struct, frozen=True, gc=False):
-    """A well-formed update; `deletes` are ascending [start, end) ranges by client."""
+    """A well-formed update; `deletes` by client, their ranges may touch."""
 
     data: bytes
     sections: list[Section]
-    deletes: dict[int, list[tuple[int, int]]]
+    deletes: dict[int, Ranges]
 
 
 def parse(data: bytes) -> ParsedUpdate:
@@ -154,9 +153,9 @@ def _read_parent(data: bytes, index: int) -> tuple[str | Id, int]:
     return (client, clock), index
 
 
-def _read_deletes(data: bytes, index: int) -> tuple[dict[int, list[tuple[int, int]]], int]:
+def _read_deletes(data: bytes, index: int) -> tuple[dict[int, Ranges], int]:
     count, index = read_uint(data, index)
-    deletes: dict[int, list[tuple[int, int]]] = {}
+    deletes: dict[int, Ranges] = {}
     for _ in range(count):
         client, index = read_uint(data, index)
         if client in deletes:
@@ -165,9 +164,9 @@ def _read_deletes(data: bytes, index: int) -> tuple[dict[int, list[tuple[int, in
     return deletes, index
 
 
-def _read_ranges(data: bytes, index: int) -> tuple[list[tuple[int, int]], int]:
+def _read_ranges(data: bytes, index: int) -> tuple[Ranges, int]:
     count, index = read_uint(data, index)
-    ranges: list[tuple[int, int]] = []
+    ranges: Ranges = []
     last = 0
     for _ in range(count):
         start, index = read_uint(data, index)

@@ -11,6 +11,7 @@ from segue.wire.lib0 import Reader, var_uint
 
 MAX_CLIENTS: Final = 65_536
 MAX_CLOCK: Final = 2**31 - 1
+"""The CRDT computes with 32-bit clocks, signed in places."""
 
 
 def decode_vector(data: bytes) -> dict[int, int]:
