@@ -220,6 +220,7 @@ class Room:
             self._audience.broadcast(segment.entries)
             for entry in segment.entries:
                 self._services.backlog.give_back(entry.size_bytes)
+                self._snapshots.grow(entry.size_bytes)
             self._let_out(segment.leaving, position if segment.ends_row else position - 1)
         if self._is_reload_due:
             self._load_again()
@@ -230,7 +231,7 @@ class Room:
         self._catching_up.resume()
         if self._flight.has_accepted:
             self._services.log.enqueue(self)
-        self._fold_log(at_least=self._options.snapshot_every_rows)
+        self._fold_log(every_rows=self._options.snapshot_every_rows)
         self._settle()
 
     def on_conflict(self) -> None:
@@ -358,13 +359,13 @@ class Room:
             return
         if not self._flight.is_empty or self._snapshots.under_way:
             return
-        if not self._fold_log(at_least=1):
+        if not self._fold_log(every_rows=1):
             self._end(None)
 
-    def _fold_log(self, *, at_least: int) -> bool:
+    def _fold_log(self, *, every_rows: int) -> bool:
         if self.stage is not Stage.OPEN or self._position is None or self._snapshots.under_way:
             return False
-        if not self._snapshots.lacks_rows(self._position, at_least=at_least):
+        if not self._snapshots.is_due(self._position, every_rows=every_rows):
             return False
         self._snapshots.under_way = True
         self._catching_up.ask_snapshot()
