@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 import uvicorn
@@ -57,9 +57,9 @@ Result = TypeVar("Result")
 Banner = Callable[[Path | None], None]
 """Called when the node is ready, with the folder of its own Postgres if it runs one."""
 
-_PING_S = 20.0
-_GRACEFUL_S = 5
-_STARTING = "The node is starting."
+_PING_S: Final = 20.0
+_GRACEFUL_S: Final = 5
+_STARTING: Final = "The node is starting."
 
 
 @dataclass(frozen=True, slots=True)

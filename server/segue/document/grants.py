@@ -7,6 +7,7 @@ its author. Other roots are free.
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from segue.auth.grants import Role
 from segue.document.content import ANY, DELETED, MAP_TYPE, Refusal, decode_values
@@ -18,7 +19,7 @@ from segue.ids import UserId
 Identity = tuple[str, str]
 """Kind ("user" or "agent") and id of who writes."""
 
-_WHOLE_AUTHOR = frozenset((Part.AUTHOR, Part.AUTHOR_KIND, Part.AUTHOR_ID))
+_WHOLE_AUTHOR: Final = frozenset((Part.AUTHOR, Part.AUTHOR_KIND, Part.AUTHOR_ID))
 
 
 def identity_of(role: Role, user: UserId) -> Identity:

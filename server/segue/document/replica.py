@@ -5,7 +5,7 @@ nevertheless, the replica is `Broken`: its owner throws it away and rebuilds it 
 """
 
 from collections.abc import Iterable
-from typing import Self
+from typing import Final, Self
 
 from segue.auth.grants import Role
 from segue.document import snapshot as snapshots
@@ -19,8 +19,8 @@ from segue.document.update import ParsedUpdate, parse
 from segue.document.verdict import Accepted, Gap, NoNews, Refused, Span, Verdict
 from segue.wire.vector import decode_vector, encode_vector
 
-_NOTHING = encode_vector({})
-_UNHOLDABLE = "the document can't hold it"
+_NOTHING: Final = encode_vector({})
+_UNHOLDABLE: Final = "the document can't hold it"
 
 
 class Broken(Exception):

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -44,13 +44,13 @@ from segue.wire.owed import Owed
 
 log = structlog.get_logger(__name__)
 
-_FIRST_RETRY_S = 0.2
-_LAST_RETRY_S = 3.0
-_EXPIRY_GRACE_S = 15.0
-_QUIET_TICKS = 2
+_FIRST_RETRY_S: Final = 0.2
+_LAST_RETRY_S: Final = 3.0
+_EXPIRY_GRACE_S: Final = 15.0
+_QUIET_TICKS: Final = 2
 
 # What a held message costs beside its bytes: without it, a bound in bytes would not bound tiny ones.
-_OVERHEAD_BYTES = 128
+_OVERHEAD_BYTES: Final = 128
 
 
 @dataclass(frozen=True, slots=True)

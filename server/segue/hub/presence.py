@@ -8,11 +8,12 @@ Invariants:
 """
 
 from collections import OrderedDict
+from typing import Final
 
 from segue.hub.peer import Peer
 from segue.wire.awareness import AwarenessEntry
 
-_MAX_REMEMBERED_CLOCKS = 1_000
+_MAX_REMEMBERED_CLOCKS: Final = 1_000
 
 
 class Presence:

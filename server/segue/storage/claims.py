@@ -30,7 +30,7 @@ from segue.ids import DocumentId
 from segue.storage.database import OUTAGE, Connection, Database, unavailable
 
 # The order of ids is for the nodes of a later version that may wait for locks instead.
-CLAIM = """
+CLAIM: Final = """
 WITH wanted AS (
     SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bytea[])
         AS wanted (document, generation, last, batch, payload)
@@ -51,7 +51,7 @@ RETURNING batch
 """
 
 # For each claim that was not made: did an earlier attempt of it, and could it still be made?
-LOOK_UP = """
+LOOK_UP: Final = """
 SELECT wanted.batch,
        coalesce(u.writer = $5 AND u.batch = wanted.batch, false) AS ours,
        coalesce(d.position = wanted.last AND d.generation = wanted.generation
@@ -63,7 +63,7 @@ LEFT JOIN updates u ON u.document = wanted.document AND u.position = wanted.last
 """
 
 # A plan made for the arrays at hand costs more than it can gain.
-FIXED_PLANS = "SET plan_cache_mode = force_generic_plan"
+FIXED_PLANS: Final = "SET plan_cache_mode = force_generic_plan"
 
 REFUSED_ROW: Final = (
     ValueError,  # asyncpg can't encode it

@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 OLDEST_SERVER: Final = 14
 """The oldest major version that Postgres itself still supported when this was written."""
 
-CHECK_SERVER = """
+CHECK_SERVER: Final = """
 SELECT current_setting('server_version_num')::integer / 10000 AS version,
        current_setting('fsync')::boolean AS fsync,
        current_setting('synchronous_commit') AS synchronous_commit,

@@ -32,18 +32,18 @@ _POLL_S: Final = 0.2
 
 # Polled: a session that waits inside pg_advisory_lock holds a snapshot, which a migration that
 # builds an index concurrently would wait for, while the session waits for the migration.
-TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
+TRY_LOCK: Final = "SELECT pg_try_advisory_lock($1)"
 
-CREATE_TABLE = """
+CREATE_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name       text COLLATE "C" PRIMARY KEY,
     checksum   text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
 )
 """
-TABLE_EXISTS = "SELECT to_regclass('schema_migrations') IS NOT NULL"
-APPLIED = "SELECT name, checksum FROM schema_migrations ORDER BY name"
-RECORD = "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)"
+TABLE_EXISTS: Final = "SELECT to_regclass('schema_migrations') IS NOT NULL"
+APPLIED: Final = "SELECT name, checksum FROM schema_migrations ORDER BY name"
+RECORD: Final = "INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)"
 
 
 @dataclass(frozen=True, slots=True)

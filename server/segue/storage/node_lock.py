@@ -23,11 +23,11 @@ log = structlog.get_logger()
 _LOCK_KEY: Final = int.from_bytes(hashlib.sha256(b"segue node").digest()[:8], signed=True)
 
 # Polled, not waited for: a waiting session could not notice that its own node is closing.
-TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
-STILL_THERE = "SELECT 1"
+TRY_LOCK: Final = "SELECT pg_try_advisory_lock($1)"
+STILL_THERE: Final = "SELECT 1"
 
 # How long the server keeps the lock for a machine that vanished without closing its connection.
-FREE_WHEN_GONE = """
+FREE_WHEN_GONE: Final = """
 SELECT set_config('tcp_keepalives_idle', '5', false),
        set_config('tcp_keepalives_interval', '2', false),
        set_config('tcp_keepalives_count', '4', false)

@@ -30,8 +30,8 @@ class _Run(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     data: list[bytes]
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[_Run])
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(list[_Run])
 
 
 def encode_updates(updates: Sequence[LoggedUpdate]) -> bytes:

@@ -10,14 +10,14 @@ from segue.errors import Deleted, InvalidName
 from segue.ids import DocumentId, UserId
 from segue.storage.database import AnyConnection, Database, Result
 
-FIND_ROLE = """
+FIND_ROLE: Final = """
 SELECT documents.deleted_at IS NOT NULL AS deleted, members.role
 FROM documents LEFT JOIN members ON members.session = documents.id AND members.user_id = $2
 WHERE documents.id = $1 AND documents.kind = 'session'
 """
 
 # Of many at once one inserts the document; the others wait for it, and then insert nothing.
-CREATE_SESSION = """
+CREATE_SESSION: Final = """
 WITH document AS (
     INSERT INTO documents (id, kind) VALUES ($1, 'session') ON CONFLICT DO NOTHING RETURNING id
 ), session AS (
@@ -26,17 +26,19 @@ WITH document AS (
 INSERT INTO members (session, user_id, role) SELECT id, $2, 'owner' FROM session
 """
 
-FIND_SESSION = "SELECT deleted_at IS NOT NULL FROM documents WHERE id = $1 AND kind = 'session'"
+FIND_SESSION: Final = (
+    "SELECT deleted_at IS NOT NULL FROM documents WHERE id = $1 AND kind = 'session'"
+)
 
 # Asked first: an insert that finds a row there still writes to the log of the database.
-FIND_HOME = "SELECT 1 FROM documents WHERE id = $1"
-CREATE_HOME = "INSERT INTO documents (id, kind) VALUES ($1, 'home') ON CONFLICT DO NOTHING"
+FIND_HOME: Final = "SELECT 1 FROM documents WHERE id = $1"
+CREATE_HOME: Final = "INSERT INTO documents (id, kind) VALUES ($1, 'home') ON CONFLICT DO NOTHING"
 
 # The first takes the row that every claim needs. The others are statements of their own, so that
 # they see what was committed while the first one waited for it.
-BURY = "UPDATE documents SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL"
-DELETE_UPDATES = "DELETE FROM updates WHERE document = $1"
-DELETE_SNAPSHOT = "DELETE FROM snapshots WHERE document = $1"
+BURY: Final = "UPDATE documents SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL"
+DELETE_UPDATES: Final = "DELETE FROM updates WHERE document = $1"
+DELETE_SNAPSHOT: Final = "DELETE FROM snapshots WHERE document = $1"
 
 _UNSTORABLE: Final = (ValueError, asyncpg.DataError, asyncpg.CheckViolationError)
 

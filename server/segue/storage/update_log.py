@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 # One statement sees one state of the database. In two, a compaction in between would take away the
 # rows that the first one's snapshot doesn't hold yet.
-LOAD = """
+LOAD: Final = """
 SELECT 'document' AS part, position, generation, snapshot_position, deleted_at, NULL AS payload
 FROM documents WHERE id = $1
 UNION ALL
@@ -34,7 +34,7 @@ SELECT 'update', position, NULL, NULL, NULL, payload FROM updates WHERE document
 # All or nothing, as it is one statement. `document` locks the row that every claim needs, and waits
 # for whoever holds it. The statement sees every row up to $3: they were committed before the caller
 # could know of them.
-SAVE_SNAPSHOT = """
+SAVE_SNAPSHOT: Final = """
 WITH document AS (
     SELECT id FROM documents
     WHERE id = $1 AND generation = $2 AND deleted_at IS NULL

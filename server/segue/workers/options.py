@@ -1,16 +1,12 @@
 """What the pool is built with. Plain values; the composition root fills them from the settings."""
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-_PROGRAM = (sys.executable, "-P", "-m", "segue.workers.main")
+_PROGRAM: Final = (sys.executable, "-P", "-m", "segue.workers.main")
 """`-P`: the folder the server was started in is no place to import from."""
-
-
-def _default_workers() -> int:
-    return min(2, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +18,7 @@ class PoolOptions:
     after its start at the earliest. A log that kills is not opened again for `quarantine_s`.
     """
 
-    workers: int = field(default_factory=_default_workers)
+    workers: int = 2
     memory_bytes: int = 2 * 2**30
     check_cpu_s: float = 2.0
     open_cpu_s: float = 20.0
