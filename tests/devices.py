@@ -9,12 +9,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast, get_args
 
 import anyio
 
 STOCK = Path(__file__).parent / "stock"
 Dialect = Literal["y-websocket", "hocuspocus"]
+Stock = Literal["y-websocket-2", "y-websocket", "hocuspocus-2", "hocuspocus-3", "hocuspocus"]
+"""A client by its version; without a number it is the newest of its dialect."""
+
+STOCK_CLIENTS: tuple[Stock, ...] = get_args(Stock)
 Patch = tuple[int, int, str]
 """Position and deleted length in code points, and the text put there."""
 
@@ -85,15 +89,15 @@ class DeviceHost:
         return await future
 
     async def open(
-        self, dialect: Dialect, url: str, document: str, token: str | None, **options: Any
+        self, stock: Stock, url: str, document: str, token: str | None, **options: Any
     ) -> "Device":
         """Opens a document on a new device; `options` as in `stock/src/device.mjs`."""
-        (device,) = await self.open_all([dialect], url, document, token, **options)
+        (device,) = await self.open_all([stock], url, document, token, **options)
         return device
 
     async def open_all(
         self,
-        dialects: Sequence[Dialect],
+        stocks: Sequence[Stock],
         url: str,
         document: str,
         token: str | None,
@@ -102,13 +106,13 @@ class DeviceHost:
         **options: Any,
     ) -> "list[Device]":
         """Opens a document on several new devices in the same turn of the host's event loop."""
-        named = [(f"{dialect}-{next(self._names)}", dialect) for dialect in dialects]
+        named = [(f"{stock}-{next(self._names)}", stock) for stock in stocks]
         same = {"url": url, "document": document, "token": token, "impatient": impatient}
-        requests = [{"id": name, "dialect": dialect, **same, **options} for name, dialect in named]
+        requests = [{"id": name, "dialect": stock, **same, **options} for name, stock in named]
         opened = await self.call("open_all", list=requests)
         return [
-            Device(self, name, dialect, answer["client"])
-            for (name, dialect), answer in zip(named, opened, strict=True)
+            Device(self, name, _dialect_of(stock), answer["client"])
+            for (name, stock), answer in zip(named, opened, strict=True)
         ]
 
     async def equal(self, devices: "Sequence[Device]", timeout_s: float = 20) -> Mapping[str, str]:
@@ -136,6 +140,10 @@ class DeviceHost:
         """Rebuilds a document from updates with Yjs; `missing`: what devices had acknowledged."""
         data = [base64.b64encode(update).decode() for update in updates]
         return await self.call("fold", updates=data, ids=[device.id for device in devices])
+
+
+def _dialect_of(stock: Stock) -> Dialect:
+    return cast(Dialect, stock.rstrip("-0123456789"))
 
 
 @dataclass(frozen=True, slots=True)

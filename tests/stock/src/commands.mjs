@@ -3,6 +3,7 @@ import * as Y from 'yjs'
 import { holds, when } from './conditions.mjs'
 import { hashesOf, patchText, putValue, rootsOf, stateHash } from './content.mjs'
 import { Device } from './device.mjs'
+import { openEditor, runInEditor, typeInEditor } from './editor.mjs'
 import { documentHolds } from './spans.mjs'
 import { replayTogether, typeTrace } from './traces.mjs'
 import { Typing } from './typist.mjs'
@@ -67,16 +68,21 @@ export const COMMANDS = {
     doc.clientID = own
   },
 
-  async type({ id, ...how }) {
+  async type({ id, wait = true, ...how }) {
     const device = find(id)
     device.typing?.stop()
     device.typing = new Typing(device, how)
-    if (how.count !== undefined) await device.typing.done
+    if (wait && how.count !== undefined) await device.typing.done
     return { made: device.ledger.entries.length }
   },
   stop_typing: ({ id }) => (find(id).typing.stop(), { made: find(id).ledger.entries.length }),
   type_trace: ({ id, ...trace }) => typeTrace(find(id), trace),
   replay_together: ({ ids, ...trace }) => replayTogether(ids.map(find), trace),
+
+  open_editor: async ({ id }) => void (find(id).editor = await openEditor(find(id).doc)),
+  in_editor: ({ id, steps }) => runInEditor(find(id).editor, steps),
+  type_in_editor: ({ id, text, at }) => typeInEditor(find(id).editor, text, at),
+  shown_in_editor: ({ id }) => find(id).editor.getHTML(),
 
   read: ({ id }) => find(id).describe(),
   summary: ({ id }) => find(id).summary(),

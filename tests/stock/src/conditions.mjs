@@ -10,6 +10,8 @@ const CONDITIONS = {
   acknowledged: (device, count) => device.ledger.acknowledged >= count,
   contains: (device, { root, text }) => device.doc.getText(root).toString().includes(text),
   length: (device, { root, least }) => device.doc.getText(root).length >= least,
+  html: (device, text) => device.editor.getHTML().includes(text),
+  scope: (device, wanted) => device.client.scope() === wanted,
   key: (device, { root, key }) => device.doc.getMap(root).has(key),
   keys: (device, { root, count }) => device.doc.getMap(root).size >= count,
   content: (device, hash) => device.hashes().content === hash,
@@ -19,6 +21,7 @@ const CONDITIONS = {
   tokens: (device, asked) => device.tokens.asked >= asked,
   received: (device, kinds) =>
     Object.entries(kinds).every(([kind, count]) => (device.network.received.kinds[kind] ?? 0) >= count),
+  opened: (device, count) => device.network.opened >= count,
   closed: (device, count) => device.network.closes.length >= count,
 }
 

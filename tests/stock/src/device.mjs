@@ -28,6 +28,7 @@ export class Device {
     this.firstSync = null // what was there at the moment the client first said "synced"
     this.marksFell = 0
     this.typing = null
+    this.editor = null
     this.ledger = new Ledger(this.doc)
     this.network = beside?.network ?? new Network(DIALECTS[dialect].read, headers)
     this.network.watchers.add((frame) => {
@@ -79,6 +80,8 @@ export class Device {
       synced: this.client.synced(),
       connected: this.client.connected(),
       unsynced: this.client.unsynced(),
+      least_unsynced: this.client.least(),
+      scope: this.client.scope(),
       made: this.ledger.entries.length,
       acknowledged: this.ledger.acknowledged,
       stop: this.stop,
@@ -115,6 +118,7 @@ export class Device {
 
   destroy() {
     this.typing?.stop()
+    this.editor?.destroy()
     this.client.destroy()
     if (this.options.beside === undefined) this.network.cut()
     this.doc.destroy()

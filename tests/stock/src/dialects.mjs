@@ -1,5 +1,4 @@
-// The stock clients by name, each behind the same few verbs. Older versions are npm aliases: add
-// "y-websocket-2": "npm:y-websocket@2.1.0" (and so on) to package.json and they are there.
+// The stock clients by name, each behind the same few verbs. Older versions are npm aliases.
 import { readHocuspocus, readYWebsocket } from './frames.mjs'
 
 const Y_WEBSOCKET = { open: openYWebsocket, read: readYWebsocket }
@@ -33,6 +32,8 @@ async function openYWebsocket(module, device, { url, document, impatient, connec
     synced: () => provider.synced,
     connected: () => provider.wsconnected,
     unsynced: () => device.ledger.entries.length - device.ledger.acknowledged,
+    least: () => 0,
+    scope: () => null,
     retoken: () => (provider.params = { token: device.tokens.next() }),
     destroy: () => provider.destroy(),
     onFrame: ({ kind, body }) => {
@@ -47,6 +48,7 @@ async function openHocuspocus(module, device, { url, document, impatient, connec
   const { HocuspocusProvider, HocuspocusProviderWebsocket } = await import(module)
   const socket = beside?.client.socket ?? new HocuspocusProviderWebsocket({
     url: `${url}/v1/collab`,
+    connect, // 2.15 calls it so
     autoConnect: connect,
     WebSocketPolyfill: device.network.SocketClass,
     ...(impatient ? { delay: 50, minDelay: 50, maxDelay: 200 } : {}),
@@ -56,18 +58,22 @@ async function openHocuspocus(module, device, { url, document, impatient, connec
     document: device.doc,
     websocketProvider: socket,
     sessionAwareness,
-    token: () => device.tokens.next(),
+    broadcast: false, // 2.15: devices of one process must meet on the server only
+    token: device.tokens.list[0] === null ? null : () => device.tokens.next(),
     onAuthenticationFailed: ({ reason }) => device.stopped({ code: null, reason }),
     onAuthenticated: () => device.changed(),
     onSynced: () => device.changed(),
     onStatus: () => device.changed(),
-    onUnsyncedChanges: () => {
-      if (provider.unsyncedChanges === 0) device.ledger.allSafe()
-      device.changed()
-    },
     onStateless: ({ payload }) => device.stateless.push(payload),
   })
-  provider.attach()
+  let least = 0
+  // 2.15 has no option for it.
+  provider.on('unsyncedChanges', () => {
+    least = Math.min(least, provider.unsyncedChanges)
+    if (provider.unsyncedChanges === 0) device.ledger.allSafe()
+    device.changed()
+  })
+  provider.attach?.() // 2.15 is attached already
   return {
     provider,
     socket,
@@ -75,6 +81,8 @@ async function openHocuspocus(module, device, { url, document, impatient, connec
     synced: () => provider.synced,
     connected: () => socket.status === 'connected',
     unsynced: () => provider.unsyncedChanges,
+    least: () => least,
+    scope: () => provider.authorizedScope,
     retoken: () => {},
     destroy: () => {
       provider.destroy()
