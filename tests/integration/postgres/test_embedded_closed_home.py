@@ -1,3 +1,4 @@
+import asyncio
 import os
 import shutil
 import stat
@@ -118,3 +119,12 @@ async def test_data_that_is_gone_is_not_replaced_by_an_empty_database(home: Path
 
     with pytest.raises(ConfigurationError, match="that folder is gone"):
         await try_to_start(server(home))
+
+
+async def test_servers_that_start_at_once_share_one_copy_of_the_programs(home: Path) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for clone in ("one", "two", "three"):
+            tasks.create_task(add_one(server(home, clone)))
+    assert (
+        len([name for name in os.listdir(home.parent / "var") if name.startswith("postgres-")]) == 1
+    )

@@ -81,9 +81,10 @@ async def test_a_killed_postgres_is_restarted_with_its_data(data: Path, victim: 
             await connection.execute("INSERT INTO kept VALUES ($1)", number)
             before = server.pid
             os.kill(before if victim == "postgres" else server.guardian_pid, signal.SIGKILL)
+            connection.terminate()
+            await until(lambda: server.pid != before)  # noqa: B023 - read before the next round
             connection = await connect_again(dsn)
             assert await connection.fetchval("SELECT count(*) FROM kept") == number + 1
-            assert server.pid != before
         assert server.dsn == dsn
         await connection.close()
 

@@ -104,7 +104,7 @@ async def test_a_disk_that_fills_up_while_it_runs_is_outlived(
                 await write_until_it_fails(connection)
             connection.terminate()
             assert await asyncio.to_thread(all_gone, [first], 20)
-            await until(lambda: "postgres_restart_failed" in {event["event"] for event in events})
+            await until(lambda: "postgres.restart_failed" in {event["event"] for event in events})
             ballast.unlink()
 
             connection = await connect_again(server.dsn)

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,12 +86,17 @@ def _copy(folder: Path, moved: Path, account: Account) -> Path:
     target = moved / f"postgres-{_fingerprint(wheel)}"
     if not target.exists():
         make_folder(moved, account)
-        draft = target.with_name(f"{target.name}.{os.getpid()}")
+        draft = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=moved))
         for part in _PARTS:
             if (wheel.parent / part).exists():
                 shutil.copytree(wheel.parent / part, draft / part, ignore=_UNNEEDED, symlinks=True)
         _open_to_all(draft)
-        draft.rename(target)
+        try:
+            draft.rename(target)
+        except OSError:
+            shutil.rmtree(draft)
+            if not target.exists():  # else another server was faster
+                raise
     return target / _WHEEL / "pginstall" / "bin"
 
 

@@ -34,7 +34,7 @@ _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 _SHORT: Final = "/tmp"  # noqa: S108 - the name must be short, and mkdtemp makes a 0700 folder in it
 
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def _move(pointer: Path, moved: Path, asked: Path, account: Account) -> Place:
     draft.write_text(f"{folder}\n")
     draft.replace(pointer)
     log.warning(
-        "postgres_data_goes_elsewhere",
+        "postgres.data_moved",
         reason=f"the account {account.name}, which runs Postgres for root, can't enter the folder",
         asked=str(asked),
         folder=str(folder),

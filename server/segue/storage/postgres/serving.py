@@ -34,7 +34,7 @@ _POLL_S: Final = 0.01
 
 _CREATE_DATABASE: Final = f"CREATE DATABASE {cluster.DATABASE}"
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ async def serve(
     place = layout.place
     left = await end_leftovers(place.cluster)
     if left:
-        log.warning("postgres_leftovers_ended", folder=str(place.folder), pids=left)
+        log.warning("postgres.leftovers_ended", folder=str(place.folder), pids=left)
     cluster.configure(place, layout.sockets, layout.binaries.major, extra_settings)
     command = cluster.postgres_command(layout.binaries, place)
     guarded = await Guarded.start(command, layout.guarding(initdb=False))

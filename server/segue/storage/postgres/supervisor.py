@@ -31,7 +31,7 @@ _FIRST_DELAY_S: Final = 0.1
 _LAST_DELAY_S: Final = 10.0
 _STEADY_S: Final = 60.0  # having run for so long, its next death is a new story
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 class EmbeddedPostgres:
@@ -127,7 +127,7 @@ class EmbeddedPostgres:
         tasks = await self._owned.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(self._watch(), name="postgres watcher")
         log.info(
-            "postgres_started",
+            "postgres.started",
             folder=str(layout.place.folder),
             moved=layout.place.moved,
             programs=str(layout.binaries.folder),
@@ -186,7 +186,7 @@ class EmbeddedPostgres:
             if self._stopping.is_set():
                 return
             delay_s = _FIRST_DELAY_S if clock() - since > _STEADY_S else delay_s
-            log.error("postgres_died", pid=self.pid, status=ending.status, next_try_s=delay_s)
+            log.error("postgres.died", pid=self.pid, status=ending.status, next_try_s=delay_s)
             if await self._stops_within(delay_s):
                 return
             await self._restart()
@@ -197,9 +197,9 @@ class EmbeddedPostgres:
         try:
             await serving.serve(self._layout, self._extra, self._keep)
         except (SegueError, OSError) as error:
-            log.error("postgres_restart_failed", reason=str(error))  # noqa: TRY400 - its text says all
+            log.error("postgres.restart_failed", reason=str(error))  # noqa: TRY400 - its text says all
         else:
-            log.warning("postgres_restarted", pid=self.pid)
+            log.warning("postgres.restarted", pid=self.pid)
 
     async def _stops_within(self, seconds: float) -> bool:
         try:
