@@ -41,9 +41,8 @@ class Audience:
         """Stops increments to a peer; it has what is committed now, and gets one diff later."""
         if peer.phase is Phase.LIVE:
             peer.phase = Phase.LAGGING
-            if (
-                not peer.wants_step2
-            ):  # else its own step 1 counts: it may have less than it was given
+            # Behind a step 1 of its own that counts: it may have less than it was given.
+            if not peer.wants_step2:
                 peer.known = self.vector_bytes
 
     def lag_all(self) -> None:
