@@ -50,7 +50,7 @@ from segue.storage.update_log import PostgresUpdateLog
 from segue.workers.options import PoolOptions
 from segue.workers.pool import Pool
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 Result = TypeVar("Result")
 

@@ -20,7 +20,7 @@ from segue.errors import Unauthenticated
 from segue.ids import DeviceId, DocumentId, UserId, session_id
 from segue.settings import Settings, duration_s, load, unknown
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 _host = click.option("--host", help="Address to listen on, instead of HOST.")
 _port = click.option("--port", type=click.IntRange(0, 65535), help="Port, instead of PORT.")

@@ -25,7 +25,7 @@ from websockets.http11 import Request
 
 from segue.wire.frames import close_frame
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 STATE_KEY: Final = "segue.direct"
 """Where the ASGI scope's `state` holds the protocol object."""
@@ -159,7 +159,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         except ClientDisconnected:
             pass
         except Exception:  # as uvicorn does; CancelledError passes
-            log.exception("socket_not_accepted")
+            log.exception("connection.not_accepted")
         if self._receiver is None and not self.close_sent:
             self.send_500_response()
             self.transport.close()
@@ -204,7 +204,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         try:
             self._receiver.on_message(bytes(data))
         except Exception:  # one device's failure ends that device alone
-            log.exception("message_failed")
+            log.exception("connection.message_failed")
             self.close(1011, "The server failed on this message. It has been reported.")
 
     @override

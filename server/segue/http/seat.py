@@ -42,7 +42,7 @@ from segue.wire.dialect import Dialect
 from segue.wire.frames import binary_frame
 from segue.wire.owed import Owed
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 _FIRST_RETRY_S: Final = 0.2
 _LAST_RETRY_S: Final = 3.0
@@ -277,7 +277,7 @@ class Seat:
             try:
                 self._attach(access)
             except Exception:  # one device's failure ends that device alone
-                log.exception("attaching_failed")
+                log.exception("seat.attaching_failed")
                 self.end(SegueError("The server failed on this. It has been reported."))
 
     async def _refresh(self, claims: Claims) -> None:
@@ -297,7 +297,7 @@ class Seat:
             except SegueError as error:
                 self.end(error)
             except Exception:  # one device's failure ends that device alone
-                log.exception("opening_failed")
+                log.exception("seat.opening_failed")
                 self.end(SegueError("This could not be opened. It has been reported."))
         return None
 

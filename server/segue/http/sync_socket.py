@@ -44,7 +44,7 @@ from segue.wire.messages import (
 from segue.wire.owed import Owed
 from segue.wire.ywebsocket import YWebsocket
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 _PERMANENT: Final = range(4400, 4500)
 _TRY_AGAIN: Final = 1013
@@ -347,7 +347,7 @@ class SyncSockets:
                 try:
                     connection.on_tick(loop.time())
                 except Exception:  # one device's failure ends that device alone
-                    log.exception("tick_failed")
+                    log.exception("connection.tick_failed")
                     connection.abort()
 
 

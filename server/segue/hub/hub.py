@@ -15,7 +15,7 @@ from segue.ids import DocumentId
 from segue.storage.ports import UpdateLog
 from segue.workers.ports import Documents
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 class Hub:
@@ -79,6 +79,6 @@ class Hub:
                 for room in list(self._rooms.values()):
                     retiring.create_task(room.retire(), name=f"retire {room.document}")
         except TimeoutError:
-            log.warning("rooms_not_retired", count=len(self._rooms), after_s=self._close_s)
+            log.warning("hub.rooms_not_retired", count=len(self._rooms), after_s=self._close_s)
             for room in list(self._rooms.values()):
                 room.abandon()

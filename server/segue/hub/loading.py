@@ -10,7 +10,7 @@ from segue.errors import SegueError, StorageUnavailable
 from segue.ids import DocumentId
 from segue.storage.ports import Base, UpdateLog
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 _FIRST_RETRY_S: Final = 0.1
 _LAST_RETRY_S: Final = 2.0
@@ -35,7 +35,7 @@ async def read_base(
         except SegueError:
             raise
         except Exception as error:
-            log.exception("document_load_failed", document=document)
+            log.exception("document.load_failed", document=document)
             text = "This conversation could not be opened. It has been reported."
             raise SegueError(text) from error
         await asyncio.sleep(delay_s)

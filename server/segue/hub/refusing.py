@@ -14,7 +14,7 @@ from segue.hub.peer import Peer
 from segue.hub.strikes import Strikes
 from segue.ids import DocumentId
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 class Refusing:
@@ -28,7 +28,7 @@ class Refusing:
         """Ends the peer, telling why."""
         if peer.attached:
             log.info(
-                "peer_refused", document=self._document, user=peer.identity.user, code=error.code
+                "peer.refused", document=self._document, user=peer.identity.user, code=error.code
             )
             peer.outbox.refuse(peer, error)
 

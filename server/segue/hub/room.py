@@ -51,7 +51,7 @@ from segue.wire.messages import (
 )
 from segue.workers.ports import Documents, Loss, State
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 _STUCK_S: Final = 1.0
 
@@ -288,7 +288,7 @@ class Room:
             self._refusing.update(entry.peer, loss.reason, is_final=True)
         if loss.quarantined:
             text = "This conversation can't be opened safely. An operator has been told."
-            log.error("document_quarantined", document=self.document, reason=loss.reason)
+            log.error("document.quarantined", document=self.document, reason=loss.reason)
             self._end(Quarantined(text))
         else:
             self._lose(loss.reason)
@@ -297,7 +297,7 @@ class Room:
 
     def _lose(self, reason: str, after_s: float = 0) -> None:
         if self.stage in (Stage.OPENING, Stage.OPEN):
-            log.warning("document_reloads", document=self.document, reason=reason)
+            log.warning("document.reloads", document=self.document, reason=reason)
             self.stage = Stage.LOADING
             self._catching_up.stop()
             self._load_again(after_s)

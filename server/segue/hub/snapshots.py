@@ -10,7 +10,7 @@ from segue.errors import StorageUnavailable
 from segue.ids import DocumentId
 from segue.storage.ports import Base, UpdateLog
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 _TAIL_SHARE: Final = 4
 """A tail is folded once it has a fourth of the snapshot's size: a long document isn't encoded anew
@@ -59,16 +59,16 @@ class Snapshots:
             storing = self._store(generation, position, data)
             self._tasks.create_task(storing, name=f"snapshot {self._document}")
         else:
-            log.error("snapshot_unproven", document=self._document, position=position)
+            log.error("snapshot.unproven", document=self._document, position=position)
             self._finish(position)
 
     async def _store(self, generation: int, position: int, data: bytes) -> None:
         try:
             await self._updates.save_snapshot(self._document, generation, position, data)
         except StorageUnavailable as error:
-            log.warning("snapshot_not_saved", document=self._document, reason=str(error))
+            log.warning("snapshot.not_saved", document=self._document, reason=str(error))
         except Exception:  # a snapshot's failure loses nothing: the log holds it all
-            log.exception("snapshot_failed", document=self._document)
+            log.exception("snapshot.failed", document=self._document)
         self._finish(position)
 
     def _finish(self, position: int) -> None:

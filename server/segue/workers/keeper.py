@@ -12,7 +12,7 @@ from segue.workers.process import WorkerProcess
 from segue.workers.shard import Shard
 from segue.workers.watch import Finding, Vitals, Watch
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 _RETRY_S: Final[Sequence[float]] = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 """Waits before a start, by the number of starts that failed in a row."""
@@ -28,7 +28,7 @@ class Keeper:
         self.shard = shard
         self.tried = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._log = _log.bind(worker=name)
+        self._log = log.bind(worker=name)
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._process: WorkerProcess | None = None
@@ -53,7 +53,7 @@ class Keeper:
             try:
                 await self._live()
             except OSError as error:
-                self._log.error("worker_not_started", errno=error.errno)
+                self._log.error("worker.not_started", errno=error.errno)
             self.tried.set()
             await self._pause(_RETRY_S[min(self._failures, len(_RETRY_S) - 1)])
 
@@ -94,7 +94,7 @@ class Keeper:
         if process.pipe.spoke:
             self._failures = 0
             self._watch = Watch(self._options, self._loop.time())
-            self._log.info("worker_ready", pid=process.pid)
+            self._log.info("worker.ready", pid=process.pid)
             self.tried.set()
 
     def look(self) -> None:
@@ -125,7 +125,7 @@ class Keeper:
         crowded = self._watch is not None and self._watch.was_crowded(ticket)
         cause = cause_of(status, ticket, process.condemned, crowded=crowded)
         self._log.warning(
-            "worker_ended",
+            "worker.ended",
             pid=process.pid,
             status=status,
             reason=cause.reason,

@@ -17,7 +17,7 @@ from segue.workers.options import PoolOptions
 from segue.workers.protocol import AnswerReader, Answers, Terms, UnreadableAnswers, request_frame
 from segue.workers.slot import Running, Slot
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Pipe(asyncio.Protocol):
         try:
             frames = self._reader.feed(data)
         except UnreadableAnswers as error:
-            _log.error("worker_answers_unreadable", error=type(error).__name__)
+            kind = type(error).__name__  # its text may quote what people wrote
+            log.error("worker.answers_unreadable", error=kind)  # noqa: TRY400 - as above
             self.abort()
             return
         for answers in frames:

@@ -38,7 +38,7 @@ from segue.workers.protocol import (
     encode_request,
 )
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -177,8 +177,8 @@ class Shard:
                 case _:
                     assert_never(answer)
         # The port forbids it; but one room's mistake must not cost the other rooms their answers.
-        except Exception:  # noqa: BLE001
-            _log.exception("sink_failed", document=incarnation.document)
+        except Exception:
+            log.exception("document.sink_failed", document=incarnation.document)
 
     def _settle(self, asked: Asked) -> None:
         self.pending_bytes -= asked.size
@@ -190,8 +190,8 @@ class Shard:
         sentence = Sentence()
         if asked is not None and not dropped.told:
             sentence = self._judge(asked, certain=dropped.certain)
-        _log.warning(
-            "document_dropped",
+        log.warning(
+            "document.dropped",
             document=incarnation.document,
             request=asked and asked.kind.value,
             reason=dropped.reason,
@@ -229,11 +229,7 @@ class Shard:
             self._lose(incarnation, _loss(reason, concerned, sentence))
 
     def _judge(self, asked: Asked, *, certain: bool) -> Sentence:
-        now_s = self._loop.time()
-        sentence = self._blame.judge(asked.suspect(), certain=certain, now_s=now_s)
-        if sentence.quarantined:
-            _log.error("document_quarantined", document=asked.incarnation.document)
-        return sentence
+        return self._blame.judge(asked.suspect(), certain=certain, now_s=self._loop.time())
 
     def _lose(self, incarnation: _Incarnation, loss: Loss) -> None:
         if incarnation.over:
@@ -242,8 +238,8 @@ class Shard:
         try:
             incarnation.sink.on_lost(loss)
         # As in `_dispatch`.
-        except Exception:  # noqa: BLE001
-            _log.exception("sink_failed", document=incarnation.document)
+        except Exception:
+            log.exception("document.sink_failed", document=incarnation.document)
 
     def _forget(self, incarnation: _Incarnation) -> None:
         incarnation.over = True

@@ -44,10 +44,10 @@ def logged(stream: io.StringIO) -> list[dict[str, Any]]:
 def test_events_are_json_lines_where_nobody_watches() -> None:
     stream = io.StringIO()
     configure_logging("info", stream, colour=True)
-    structlog.get_logger().info("room_opened", document="trip")
+    structlog.get_logger().info("room.opened", document="trip")
     logging.getLogger("asyncio").warning("slow %s", "callback")
     ours, theirs = logged(stream)
-    assert (ours["event"], ours["document"], ours["level"]) == ("room_opened", "trip", "info")
+    assert (ours["event"], ours["document"], ours["level"]) == ("room.opened", "trip", "info")
     assert ours["timestamp"].endswith("Z")
     assert (theirs["event"], theirs["logger"]) == ("slow callback", "asyncio")
 
@@ -56,8 +56,8 @@ def test_events_are_json_lines_where_nobody_watches() -> None:
 def test_events_are_readable_on_a_terminal(*, colour: bool) -> None:
     stream = TerminalStream()
     configure_logging("info", stream, colour=colour)
-    structlog.get_logger().info("room_opened", document="trip")
-    assert "room_opened" in stream.getvalue()
+    structlog.get_logger().info("room.opened", document="trip")
+    assert "room.opened" in stream.getvalue()
     assert ("\x1b[" in stream.getvalue()) is colour
 
 

@@ -7,6 +7,7 @@ from hub_devices import STEP1, STEP2, UPDATE
 from hub_ports import Log, Workers
 from hub_scene import DOCUMENT, Scene, kinds, scene, staged, type_text
 from pycrdt import Text
+from structlog.testing import capture_logs
 from virtual_time import run, time_passes, turns
 
 from segue.errors import Deleted, Quarantined, Restarting, SegueError, StartOver
@@ -86,11 +87,15 @@ async def test_a_newer_generation_has_peers_start_over(scene: Scene) -> None:
 
 
 @staged
-async def test_a_quarantined_document_sends_everybody_away(scene: Scene) -> None:
+async def test_a_quarantined_document_sends_everybody_away_and_an_operator_is_told(
+    scene: Scene,
+) -> None:
     device = await scene.join()
     outbox = device.outbox
     assert outbox is not None
-    scene.workers.lose(DOCUMENT, quarantined=True)
+    with capture_logs() as logs:
+        scene.workers.lose(DOCUMENT, quarantined=True)
+    assert ("document.quarantined", DOCUMENT) in {(log["event"], log["document"]) for log in logs}
     assert isinstance(outbox.error, Quarantined)
     assert scene.hub.room_count == 0
 
