@@ -52,6 +52,7 @@ def _cpu_s(process: psutil.Process) -> float:
 def served(port: int) -> Iterator[Server]:
     """Starts a server in a folder of its own; both are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="segue-bench-") as folder:
+        Path(folder).chmod(0o711)  # so that the account that runs Postgres for root can enter
         environment = {
             "PATH": os.environ["PATH"],  # noqa: TID251 - the server needs the system's programs
             "PORT": str(port),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from postgres_servers import throwaway_folder
 from servers import SegueServer
 
 ROOT = Path(__file__).parents[3]
@@ -40,9 +41,12 @@ async def test_the_wheel_alone_migrates_and_serves(wheel: Path, tmp_path: Path) 
     environment = tmp_path / "environment"
     uv("venv", "--python", ROOT / ".venv/bin/python", environment)
     uv("pip", "install", "--python", environment / "bin/python", wheel)
-    folder = tmp_path / "work"
-    folder.mkdir()
-    server = SegueServer(folder)
+    with throwaway_folder() as folder:
+        await migrate_and_serve(environment, SegueServer(folder))
+
+
+async def migrate_and_serve(environment: Path, server: SegueServer) -> None:
+    """Goes through an installation's first steps."""
     migrated = run(environment, server, "migrate", "--check")
     assert migrated.returncode == 1
     assert run(environment, server, "migrate").returncode == 0
