@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from postgres_servers import throwaway_folder
 from servers import PostgresServer, SegueServer
 from stock_fixtures import device_host, host, postgres, server, session
 
@@ -16,6 +17,13 @@ def own_postgres() -> Iterator[PostgresServer]:
     """A Postgres that may be killed and frozen: nobody else uses it."""
     with PostgresServer.created() as created:
         yield created
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder for a server that runs its own Postgres: root's account for it can enter."""
+    with throwaway_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

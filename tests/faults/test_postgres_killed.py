@@ -59,9 +59,9 @@ async def test_it_is_killed_and_comes_back(
 
 
 async def test_the_servers_own_is_killed_and_started_again(
-    host: DeviceHost, session: str, tmp_path: Path
+    host: DeviceHost, session: str, open_folder: Path
 ) -> None:
-    async with SegueServer.started(tmp_path) as server:
+    async with SegueServer.started(open_folder) as server:
         devices = await open_typing(host, server, session)
         for _ in range(2):
             await type_on(devices, 10)

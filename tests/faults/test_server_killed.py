@@ -58,10 +58,10 @@ async def test_every_acknowledged_update_is_in_the_log_and_clients_carry_on(
 
 
 async def test_its_own_postgres_keeps_the_promise_too(
-    host: DeviceHost, session: str, tmp_path: Path
+    host: DeviceHost, session: str, open_folder: Path
 ) -> None:
     fate = random.Random(3)
-    async with SegueServer.started(tmp_path) as server:
+    async with SegueServer.started(open_folder) as server:
         devices = await host.open_all(DIALECTS, server.url, session, server.token("alice"))
         await host.wait_all(devices, synced=True)
         await start_typing(devices, 3)
