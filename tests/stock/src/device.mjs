@@ -1,15 +1,16 @@
 // One device: a document, a stock client, a network and a ledger of what it was promised.
 import * as Y from 'yjs'
-import { hashesOf, rootsOf } from './content.mjs'
+import { hashesOf, patchText, rootsOf } from './content.mjs'
 import { DIALECTS } from './dialects.mjs'
 import { Ledger } from './ledger.mjs'
 import { Network } from './network.mjs'
 import { seeded } from './typist.mjs'
 
 export class Device {
-  /** Opens `document` with the stock client called `dialect`. */
+  /** Opens `document` with the stock client called `dialect`; `before` patches a copy of its own first. */
   static async open(options) {
     const device = new Device(options)
+    if (options.before) patchText(device.doc, 'text', options.before)
     const dialect = DIALECTS[options.dialect]
     device.client = await dialect.open(dialect.module, device, options)
     if (options.awareness) device.client.awareness.setLocalState(options.awareness)
