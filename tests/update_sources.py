@@ -1,7 +1,6 @@
 """A room's side of the group commit, small enough to see through: what it wrote, what it was told."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Protocol
 
 import anyio
@@ -10,20 +9,11 @@ from segue.document.submission import LoggedUpdate
 from segue.ids import DeviceId, DocumentId, UserId
 from segue.storage.group_commit import GroupCommit
 from segue.storage.ports import Base, Batch, BatchSource
+from waiting import PATIENCE_S, until
 
 CONFLICT = "conflict"
 
 BROKEN_CONTRACT = "asked twice, or told twice"
-
-PATIENCE_S = 30
-"""Of every wait here: a timeout from outside may be swallowed by the loop."""
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Waits for what has no signal of its own."""
-    with anyio.fail_after(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - the code under test has no test signals
-            await anyio.sleep(0.001)
 
 
 async def drained(commits: GroupCommit) -> None:

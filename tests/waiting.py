@@ -1,4 +1,4 @@
-"""Waiting for what another process does and can't tell us: asked again and again, with a deadline."""
+"""Waiting for what can't tell us, in another process mostly: asked again and again, with a deadline."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,12 +11,21 @@ SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 
-
 WRITER_STARTED = """
 SELECT query_start FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'segue writer'
 """
 EVERY_S = 0.01
+
+PATIENCE_S = 30
+"""Of a wait that a test doesn't bound itself: a timeout from outside may be swallowed by the loop."""
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits for what has no signal of its own."""
+    with anyio.fail_after(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - see the module's text
+            await anyio.sleep(0.001)
 
 
 async def until_a_statement_waits(dsn: str, timeout_s: float = 10) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,15 +75,6 @@ async def try_to_start(server: EmbeddedPostgres) -> None:
     """Starts it; stops it again if it did start, so that a test that fails leaves nothing behind."""
     async with server:
         pass
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits for something that other processes do and nobody announces."""
-    async with asyncio.timeout(20):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.005)
 
 
 async def connect_again(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":

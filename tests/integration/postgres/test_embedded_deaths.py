@@ -6,10 +6,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from postgres_parents import Parent, all_gone, connect_again, parent, postgres_in, until
+from postgres_parents import Parent, all_gone, connect_again, parent, postgres_in
 
 from segue.storage.postgres import lock
 from segue.storage.postgres.supervisor import EmbeddedPostgres
+from waiting import until
 
 pytestmark = pytest.mark.anyio
 

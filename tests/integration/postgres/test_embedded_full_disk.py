@@ -8,10 +8,11 @@ import asyncpg
 import psutil
 import pytest
 import structlog
-from postgres_parents import all_gone, connect_again, postgres_in, try_to_start, until
+from postgres_parents import all_gone, connect_again, postgres_in, try_to_start
 
 from segue.errors import StorageUnavailable
 from segue.storage.postgres.supervisor import EmbeddedPostgres
+from waiting import until
 
 pytestmark = [
     pytest.mark.anyio,

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
-from postgres_parents import launched, parent, postgres_in, try_to_start, until
+from postgres_parents import launched, parent, postgres_in, try_to_start
 
 from postgres_servers import FAST
 from segue.errors import ConfigurationError
@@ -18,6 +18,7 @@ from segue.storage.postgres.account import account_for_postgres
 from segue.storage.postgres.binaries import find_binaries
 from segue.storage.postgres.place import MOVED, Place
 from segue.storage.postgres.supervisor import EmbeddedPostgres
+from waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from databases import connected, open_database
 from postgres_proxy import PostgresProxy
 from segue.errors import ConfigurationError
 from segue.storage.database import Database, Limits
-from update_sources import until
+from waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,8 @@ from segue.storage.database import Database
 from segue.storage.group_commit import GroupCommit
 from segue.storage.register import PostgresRegister
 from segue.storage.update_log import PostgresUpdateLog
-from update_sources import CONFLICT, Source, drained, until
+from update_sources import CONFLICT, Source, drained
+from waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from databases import connected, open_database
 from postgres_proxy import PostgresProxy
 from segue.storage.database import Database
 from segue.storage.node_lock import NodeLock, node_lock
-from update_sources import PATIENCE_S, until
+from waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.anyio
 

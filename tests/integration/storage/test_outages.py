@@ -13,7 +13,8 @@ from segue.ids import DocumentId
 from segue.storage.database import Database
 from segue.storage.group_commit import GroupCommit
 from segue.storage.update_log import PostgresUpdateLog
-from update_sources import Source, drained, until
+from update_sources import Source, drained
+from waiting import until
 
 pytestmark = pytest.mark.anyio
 

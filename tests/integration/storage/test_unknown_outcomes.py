@@ -15,7 +15,8 @@ from segue.ids import DocumentId
 from segue.storage.database import Database
 from segue.storage.group_commit import GroupCommit
 from segue.storage.update_log import PostgresUpdateLog
-from update_sources import CONFLICT, Source, rounds_later, until
+from update_sources import CONFLICT, Source, rounds_later
+from waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,8 @@ from segue.errors import StorageUnavailable
 from segue.ids import DeviceId, UserId
 from segue.storage.claims import Claim, Outcome, RowRefused
 from segue.storage.group_commit import BUSY_TOLD, GroupCommit, Pace, group_commit
-from update_sources import CONFLICT, Source, drained, until
+from update_sources import CONFLICT, Source, drained
+from waiting import until
 
 pytestmark = pytest.mark.anyio
 
