@@ -91,7 +91,7 @@ class WorkerProcess:
 
     @classmethod
     async def start(cls, options: PoolOptions, receive: Callable[[Answers], None]) -> Self:
-        """Spawns a worker; it isn't ready before `pipe.ready`, but may be written to.
+        """Spawns a worker; it isn't ready before `pipe.sign`, but may be written to.
 
         Raises:
             OSError: the system has no process, memory or descriptor left to give.

@@ -10,19 +10,15 @@ from typing import Final
 from segue.errors import ConfigurationError
 from segue.storage.postgres.account import Account, name_of
 from segue.storage.postgres.binaries import Binaries
-from segue.storage.postgres.place import Place
+from segue.storage.postgres.place import PORT, Place
 
 USER: Final = "segue"
 DATABASE: Final = "segue"
-PORT: Final = 5432
-"""Only a part of the socket's name."""
-
 _DRAFT: Final = "cluster.new-"
 _FIRST_BUILTIN_LOCALE: Final = 17
 _FIRST_IO_METHOD: Final = 18
-_STATUS_LINE: Final = (
-    7  # of postmaster.pid, from 0: LOCK_FILE_LINE_PM_STATUS in Postgres' pidfile.h
-)
+_STATUS_LINE: Final = 7
+"""Of postmaster.pid, from 0: LOCK_FILE_LINE_PM_STATUS in Postgres' pidfile.h."""
 
 _SETTINGS: Final = {
     # Promise 1: an acknowledged update is on the disk.
@@ -126,13 +122,8 @@ def initdb_command(binaries: Binaries, folder: Path) -> list[str]:
 def postgres_command(binaries: Binaries, place: Place) -> list[str]:
     """Gives the command that serves the cluster, configured by `configure`."""
     config = place.folder / "postgresql.conf"
-    return [
-        str(binaries.folder / "postgres"),
-        "-D",
-        str(place.cluster),
-        "-c",
-        f"config_file={config}",
-    ]
+    program = binaries.folder / "postgres"
+    return [str(program), "-D", str(place.cluster), "-c", f"config_file={config}"]
 
 
 def configure(place: Place, sockets: Path, major: int, extra: Mapping[str, str]) -> None:

@@ -28,11 +28,13 @@ from segue.storage.postgres.account import Account
 MOVED: Final = Path("/var/lib/segue")
 """Where data and binaries go that the account couldn't reach otherwise."""
 
-_SOCKET_NAME: Final = ".s.PGSQL.5432"
+PORT: Final = 5432
+"""Only a part of the socket's name."""
+
+_SOCKET_NAME: Final = f".s.PGSQL.{PORT}"
 _MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
 _SHORT: Final = "/tmp"  # noqa: S108 - the name must be short, and mkdtemp makes a 0700 folder in it
-
 
 log = structlog.get_logger()
 

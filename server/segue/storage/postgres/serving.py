@@ -17,7 +17,7 @@ from segue.storage.postgres.account import Account
 from segue.storage.postgres.binaries import Binaries, find_binaries
 from segue.storage.postgres.guarded import Guarded, Guarding, run
 from segue.storage.postgres.leftovers import end_leftovers
-from segue.storage.postgres.place import Place, socket_folder
+from segue.storage.postgres.place import PORT, Place, socket_folder
 
 STOP_S: Final = 35.0
 """What an orderly stop takes at the most: the sum of the times below, and then some."""
@@ -26,9 +26,9 @@ _STOPS: Final = ((SIGINT, 20.0), (SIGQUIT, 8.0), (SIGKILL, 2.0))
 """Fast, immediate (the next start recovers), certain."""
 
 _INITDB_STOPS: Final = ((SIGINT, 2.0), (SIGKILL, 1.0))
-_READY_S: Final = (
-    300.0  # after a crash it replays its log first; killing it for that would never end
-)
+_READY_S: Final = 300.0
+"""After a crash it replays its log first; killing it for that would never end."""
+
 _CONNECT_S: Final = 30.0
 _POLL_S: Final = 0.01
 
@@ -53,7 +53,7 @@ class Layout:
     def dsn(self) -> str:
         """The connection string, for asyncpg and psql."""
         host = quote(str(self.sockets), safe="/")
-        return f"postgresql://{cluster.USER}@/{cluster.DATABASE}?host={host}&port={cluster.PORT}"
+        return f"postgresql://{cluster.USER}@/{cluster.DATABASE}?host={host}&port={PORT}"
 
     def guarding(self, *, initdb: bool) -> Guarding:
         """Gives the surroundings of a command of ours."""
@@ -155,7 +155,7 @@ async def _is_ready(place: Place, guarded: Guarded) -> bool:
 async def _ask(layout: Layout, database: str, statement: str) -> None:
     connection = await asyncpg.connect(
         host=str(layout.sockets),
-        port=cluster.PORT,
+        port=PORT,
         user=cluster.USER,
         database=database,
         timeout=_CONNECT_S,
