@@ -33,7 +33,7 @@ def program(folder: Path, name: str, server: SegueServer) -> Iterator[subprocess
     """Runs a snippet as it stands, but for the server's port."""
     code = snippet(name).replace("ws://127.0.0.1:8000", server.url)
     (folder / f"{name}.mjs").write_text(code)
-    environment = {"PATH": os.environ["PATH"], "TOKEN": server.token("alice")}  # noqa: TID251
+    environment = {"PATH": os.environ["PATH"], "TOKEN": server.token("alice")}  # noqa: TID251 - Node is there
     process = subprocess.Popen(
         ["node", f"{name}.mjs"],
         cwd=folder,

@@ -65,7 +65,7 @@ def run(
     return subprocess.run(
         [environment / "bin/segue", *arguments],
         cwd=server.folder,
-        env={**server._environment(), "PATH": os.environ["PATH"]},  # noqa: TID251
+        env={**server._environment(), "PATH": os.environ["PATH"]},  # noqa: TID251 - no setting
         capture_output=True,
     )
 

@@ -37,8 +37,7 @@ async def main(*, busy: bool, report_fd: int) -> None:
     async with Pool(options) as pool:
         if busy:
             hang_both(pool)
-            # Shared memory wakes nobody.
-            while not all(k._process.running() for k in pool._keepers):  # noqa: ASYNC110
+            while not all(k._process.running() for k in pool._keepers):  # noqa: ASYNC110 - shared memory wakes nobody
                 await asyncio.sleep(0.01)
         os.write(report_fd, " ".join(map(str, pool.pids)).encode())
         os.close(report_fd)

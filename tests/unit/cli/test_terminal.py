@@ -28,16 +28,16 @@ def banner(
 
 
 def test_the_banner_says_what_one_wants_to_know(capsys: pytest.CaptureFixture[str]) -> None:
-    settings = Settings(data=Path("/work/.segue"))
-    assert banner(capsys, settings, 8000, Path("/work/.segue/postgres")) == [
+    settings = Settings(data=Path("/srv/.segue"))
+    assert banner(capsys, settings, 8000, Path("/srv/.segue/postgres")) == [
         "",
         f"  Segue {version('segue')} is ready",
         "",
         "  Server        http://127.0.0.1:8000",
         "  y-websocket   ws://127.0.0.1:8000/v1/sync",
         "  Hocuspocus    ws://127.0.0.1:8000/v1/collab",
-        "  Get a token   SEGUE_DATA=/work/.segue segue token --user alice",
-        "  Data          /work/.segue",
+        "  Get a token   SEGUE_DATA=/srv/.segue segue token --user alice",
+        "  Data          /srv/.segue",
         "  Stop          Ctrl+C; the data stays",
         "",
     ]
