@@ -36,6 +36,8 @@ async def test_joiners_and_returning_devices_see_only_what_is_committed(
     host: DeviceHost, server: SegueServer, session: str, dialect: Dialect
 ) -> None:
     writer, sleeper = await open_with_base(host, server, session, dialect)
+    watcher = await host.open("y-websocket", server.url, session, server.token("alice"))
+    await watcher.wait(synced=True)
     async with frozen_log(server.dsn, session):
         await writer.edit((len(BASE), 0, SECRET_PART))
         await until_a_commit_waits(server.dsn)
@@ -50,12 +52,12 @@ async def test_joiners_and_returning_devices_see_only_what_is_committed(
         for _ in range(20):
             # Whatever they ask for now, they get no answer that holds what isn't committed.
             await writer.edit((len(BASE), 0, "."))
-            for device in (joiner, sleeper):
+            for device in (joiner, sleeper, watcher):
                 assert await device.text() in ("", BASE)
             summary = await writer.summary()
             assert summary["acknowledged"] == known
             assert summary["unsynced"] > 0
-    await assert_settled(host, server.dsn, session, [writer, sleeper, joiner])
+    await assert_settled(host, server.dsn, session, [writer, sleeper, joiner, watcher])
     assert SECRET_PART in await joiner.text()
     first_shown = (await joiner.call("read"))["first_sync"]
     assert first_shown["text"].startswith(BASE), "an unfinished document was called synced"
