@@ -19,6 +19,7 @@ from segue.auth.grants import Role
 from segue.errors import (
     Forbidden,
     ProtocolError,
+    Quarantined,
     Restarting,
     SegueError,
     Stalled,
@@ -230,9 +231,10 @@ class HocuspocusConnection(Connection):
     def on_seat_ended(self, seat: Seat, error: SegueError) -> None:
         """Refuses one document in-band; what may be tried again ends the socket instead.
 
-        An in-band close never reconnects in stock clients, and PermissionDenied is final.
+        An in-band close never reconnects in stock clients, and PermissionDenied is final. A document
+        in quarantine waits for an operator: its neighbours on the socket must not reconnect for it.
         """
-        if error.close_code in _PERMANENT:
+        if error.close_code in _PERMANENT or isinstance(error, Quarantined):
             self.write(binary_frame(seat.dialect.refused(f"{error.close_code} {error}")))
         else:
             self.close(error)

@@ -9,7 +9,7 @@ import pytest
 from seat_fakes import FakeHub, FakeRegister, services, until
 
 from segue.auth.grants import Role
-from segue.errors import RefusedUpdate, Resync
+from segue.errors import Quarantined, RefusedUpdate, Resync
 from segue.http.direct import DirectProtocol
 from segue.http.seat import SyncOptions, SyncServices
 from segue.http.sync_socket import (
@@ -156,7 +156,8 @@ async def test_one_document_is_refused_in_band_and_may_be_opened_again() -> None
 
 
 async def test_what_may_be_tried_again_closes_the_socket_and_what_may_not_does_not() -> None:
-    for error, closed in ((RefusedUpdate("no"), None), (Resync("again"), 4502)):
+    outcomes = ((RefusedUpdate("no"), None), (Quarantined("wait"), None), (Resync("again"), 4502))
+    for error, closed in outcomes:
         async with scene() as on_stage:
             on_stage.collab().on_message(TALK + auth("alice"))
             await on_stage.attached()
