@@ -12,8 +12,13 @@ from typing import Final
 
 from segue.hub.peer import Peer
 from segue.wire.awareness import AwarenessEntry
+from segue.wire.lib0 import MAX_SAFE_INTEGER
 
 _MAX_REMEMBERED_CLOCKS: Final = 1_000
+
+# Counting on from the largest clock there is would end in a number that nobody can read: a device that
+# claims so many changes is not believed. Half of the range is left to count on in.
+_MAX_CLOCK: Final = MAX_SAFE_INTEGER // 2
 
 
 class Presence:
@@ -73,6 +78,8 @@ class Presence:
         self._peers[client] = peer
 
     def _is_news(self, peer: Peer, entry: AwarenessEntry) -> bool:
+        if entry.clock > _MAX_CLOCK:
+            return False
         if entry.state is not None and len(entry.state.encode()) > self._max_state_bytes:
             return False
         last = self._received.get(peer)

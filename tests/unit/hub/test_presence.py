@@ -1,5 +1,6 @@
 """Who is here: own ids only, rising clocks, nothing queued for who can't take it."""
 
+import pytest
 from hub_devices import AWARENESS, Line, Outbox, new_peer
 from hub_ports import Stored
 from hub_scene import Scene, kinds, said, staged
@@ -7,6 +8,7 @@ from hub_scene import Scene, kinds, said, staged
 from segue.hub.peer import Peer
 from segue.hub.presence import Presence
 from segue.wire.awareness import AwarenessEntry, decode_awareness
+from segue.wire.lib0 import MAX_SAFE_INTEGER
 from segue.wire.messages import AwarenessUpdate, QueryAwareness
 
 
@@ -55,6 +57,14 @@ def test_old_and_too_large_states_are_ignored() -> None:
     assert presence.announce(alice, (entry(1, 2),)) is None
     assert presence.announce(alice, (entry(1, 3, '{"a":"bcdefgh"}'),)) is None
     assert presence.announce(alice, (entry(1, 2, None),)) == entry(1, 3, None)
+
+
+@pytest.mark.parametrize("clock", [MAX_SAFE_INTEGER, MAX_SAFE_INTEGER - 1])
+def test_a_clock_that_leaves_no_room_to_count_on_is_ignored(clock: int) -> None:
+    presence, alice = Presence(1_000), peer("alice")
+    assert presence.announce(alice, (entry(1, clock),)) is None
+    assert presence.announce(alice, (entry(1, 5),)) == entry(1, 5)
+    assert presence.leave(alice) == entry(1, 6, None)
 
 
 @staged
