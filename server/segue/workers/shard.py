@@ -5,15 +5,17 @@ in every state: what can't be sent yet goes with the first frame.
 
 Invariants: (1) a sink hears only from the incarnation it was opened with, in order; (2) `on_lost` is
 the last thing it hears, once; (3) a request leaves `_outstanding` when its ticket is done, or all do
-when the process ends, together with every incarnation; (4) no exception of a sink reaches another's.
+when the process ends, together with every incarnation; (4) no exception of a sink reaches another's;
+(5) of one document few requests are with the process (`_TURN`), the others wait here for theirs to
+come: however much a device sends, and however long it takes, other documents go on in between.
 """
 
 import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import assert_never
+from dataclasses import dataclass, field
+from typing import Final, assert_never
 
 import structlog
 
@@ -41,12 +43,19 @@ from segue.workers.protocol import (
 log = structlog.get_logger()
 
 
+_TURN: Final = 64
+_TURN_BYTES: Final = 1 << 20
+
+
 @dataclass(slots=True)
 class _Incarnation:
     number: int
     document: DocumentId
     sink: DocumentSink
     over: bool = False
+    under_way: int = 0
+    under_way_bytes: int = 0
+    unsent: "deque[tuple[Asked, bytes]]" = field(default_factory=deque)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +141,22 @@ class Shard:
         submission: Submission | None = None,
     ) -> None:
         encoded = encode_request(request)
-        self._outstanding.append(Asked(incarnation, kind, len(encoded), submission))
-        self._unsent.append(encoded)
         self.pending_bytes += len(encoded)
+        incarnation.unsent.append((Asked(incarnation, kind, len(encoded), submission), encoded))
+        self._proceed(incarnation)
+
+    def _proceed(self, incarnation: _Incarnation) -> None:
+        """Sends what waits, as far as it is the document's turn; one request always may go."""
+        unsent = incarnation.unsent
+        while unsent and (not incarnation.under_way or _has_turn(incarnation, unsent[0][0])):
+            asked, encoded = unsent.popleft()
+            incarnation.under_way += 1
+            incarnation.under_way_bytes += asked.size
+            self._outstanding.append(asked)
+            self._unsent.append(encoded)
+            self._plan_flush()
+
+    def _plan_flush(self) -> None:
         if not self._flush_planned:
             self._flush_planned = True
             self._loop.call_soon(self._flush)
@@ -181,7 +203,11 @@ class Shard:
             log.exception("document.sink_failed", document=incarnation.document)
 
     def _settle(self, asked: Asked) -> None:
+        incarnation = asked.incarnation
+        incarnation.under_way -= 1
+        incarnation.under_way_bytes -= asked.size
         self.pending_bytes -= asked.size
+        self._proceed(incarnation)
         if self._blame.suspects_any and not asked.incarnation.over:
             self._blame.absolve(asked.suspect())
 
@@ -225,6 +251,8 @@ class Shard:
         self._unsent.clear()
         self.pending_bytes = 0
         for incarnation in lost:
+            incarnation.unsent.clear()
+        for incarnation in lost:
             concerned = culprit if culprit and culprit.incarnation is incarnation else None
             self._lose(incarnation, _loss(reason, concerned, sentence))
 
@@ -243,8 +271,15 @@ class Shard:
 
     def _forget(self, incarnation: _Incarnation) -> None:
         incarnation.over = True
+        self.pending_bytes -= sum(asked.size for asked, _ in incarnation.unsent)
+        incarnation.unsent.clear()
         del self._by_number[incarnation.number]
         del self._by_document[incarnation.document]
+
+
+def _has_turn(incarnation: _Incarnation, asked: Asked) -> bool:
+    size = incarnation.under_way_bytes + asked.size
+    return incarnation.under_way < _TURN and size <= _TURN_BYTES
 
 
 def _loss(reason: str, asked: Asked | None, sentence: Sentence) -> Loss:

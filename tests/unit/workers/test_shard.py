@@ -1,5 +1,7 @@
+import asyncio
 import itertools
 
+import msgspec
 import pytest
 
 from segue.auth.grants import Role
@@ -127,3 +129,72 @@ async def test_a_dropped_document_whose_sender_was_told_is_not_blamed_again(shar
     shard.check(A, update(1))
     shard.receive(Answers(2, (Opened(1, {}), Dropped(1, 2, "broke", told=True, certain=True))))
     assert sink.heard == [{}, Loss("broke")]
+
+
+def settled(frames: list[list[bytes]]) -> int:
+    return sum(map(len, frames))
+
+
+async def test_a_flood_in_one_document_leaves_others_their_turn(shard: Shard) -> None:
+    frames: list[list[bytes]] = []
+    shard.attach(frames.append)
+    flooded, other = Sink(), Sink()
+    shard.open(A, None, (), flooded)
+    shard.open(B, None, (), other)
+    for number in range(1, 10_001):
+        shard.check(A, update(number))
+    shard.check(B, update(1))
+    await asyncio.sleep(0)
+    sent = settled(frames)
+    assert sent < 100
+    shard.receive(Answers(sent, (Checked(2, Accepted(1, ())),)))
+    assert other.heard == [Accepted(1, ())]
+
+
+async def test_a_flood_is_sent_bit_by_bit_whole_and_in_order(shard: Shard) -> None:
+    frames: list[list[bytes]] = []
+    shard.attach(frames.append)
+    shard.open(A, None, (), Sink())
+    for number in range(1, 1_001):
+        shard.check(A, update(number))
+    while shard.waiting:
+        await asyncio.sleep(0)
+        shard.receive(Answers(settled(frames), ()))
+    requests = [msgspec.msgpack.decode(encoded) for frame in frames for encoded in frame]
+    numbers = [request[2][0] for request in requests[1:]]
+    assert numbers == list(range(1, 1_001))
+    assert shard.pending_bytes == 0
+
+
+async def test_large_requests_are_sent_one_by_one(shard: Shard) -> None:
+    frames: list[list[bytes]] = []
+    shard.attach(frames.append)
+    shard.open(A, None, (), Sink())
+    for number in range(1, 4):
+        shard.check(A, update(number, bytes(2 << 20)))
+    for count in range(1, 5):
+        await asyncio.sleep(0)
+        assert settled(frames) == count
+        shard.receive(Answers(count, ()))
+
+
+@pytest.mark.parametrize("end", ["close", "detach", "drop"])
+async def test_what_had_no_turn_goes_with_its_document(shard: Shard, end: str) -> None:
+    sink = Sink()
+    shard.open(A, None, (), sink)
+    for number in range(1, 1_001):
+        shard.check(A, update(number))
+    match end:
+        case "close":
+            shard.close(A)
+            while shard.waiting:
+                shard.receive(Answers(shard.done + 1, ()))
+            assert shard.done < 100
+        case "detach":
+            shard.detach("over", 0, certain=False)
+        case _:
+            shard.receive(Answers(1, (Dropped(1, 1, "broke", told=True, certain=True),)))
+            while shard.waiting:
+                shard.receive(Answers(shard.done + 1, ()))
+            assert shard.done < 100
+    assert (shard.waiting, shard.pending_bytes, shard.open_documents) == (False, 0, 0)
