@@ -3,12 +3,10 @@
 import ctypes
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -22,6 +20,7 @@ import anyio.to_thread
 import asyncpg
 import psutil
 
+from postgres_servers import throwaway_folder
 from segue.auth.grants import Role
 from segue.auth.tokens import Claims, mint
 from segue.ids import DeviceId, DocumentId, UserId
@@ -57,7 +56,10 @@ def _free_port() -> int:
 
 @dataclass
 class PostgresServer:
-    """A cluster with sockets in a folder of its own. Killed and restarted on the same data."""
+    """A cluster that nobody restarts but the test: to be killed, frozen and started on the same data.
+
+    Made without the supervisor, and durable as an operator's own has to be.
+    """
 
     folder: Path
     account: Account
@@ -66,21 +68,20 @@ class PostgresServer:
 
     @classmethod
     @contextmanager
-    def created(cls, binaries: Path | None = None) -> Iterator[Self]:
+    def created(cls) -> Iterator[Self]:
         """Makes a cluster and serves it; all of it is gone afterwards."""
         account = account_for_postgres()
-        folder = Path(tempfile.mkdtemp(prefix="segue-pg-"))
-        account.own(folder)
-        server = cls(folder, account, find_binaries(binaries, account, MOVED).folder)
-        try:
-            server._run(
-                "initdb", "-D", "data", "-U", "segue", "--auth=trust", "--no-sync", "-E", "UTF8"
-            )
-            server.start()
-            yield server
-        finally:
-            server.kill()
-            shutil.rmtree(folder)
+        with throwaway_folder() as folder:
+            account.own(folder)
+            server = cls(folder, account, find_binaries(None, account, MOVED).folder)
+            try:
+                server._run(
+                    "initdb", "-D", "data", "-U", "segue", "--auth=trust", "--no-sync", "-E", "UTF8"
+                )
+                server.start()
+                yield server
+            finally:
+                server.kill()
 
     def dsn(self, database: str) -> str:
         """Gives the address of a database, as asyncpg and libpq read it."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SEGUE = (sys.executable, "-m", "segue")
-SECRET = "a secret for tests only, forty-two letters"
 
 
 @dataclass(frozen=True, slots=True)

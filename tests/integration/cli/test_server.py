@@ -7,13 +7,14 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from segue_process import SECRET, SEGUE, run, running
+from segue_process import SEGUE, run, running
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from segue.auth.tokens import Claims, mint
 from segue.ids import UserId
+from servers import SECRET
 
 PROCFILE = Path(__file__).parents[3] / "Procfile"
 
