@@ -92,7 +92,6 @@ async def test_it_freezes_and_goes_on(
 async def test_a_device_that_leaves_during_the_outage_has_its_text_saved(
     host: DeviceHost, own_postgres: PostgresServer, own_server: SegueServer, session: str
 ) -> None:
-    """FAILURES.md, row 2."""
     writer = await host.open("hocuspocus", own_server.url, session, own_server.token("alice"))
     await writer.edit((0, 0, "before, "))
     await writer.wait(saved=True)

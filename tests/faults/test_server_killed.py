@@ -1,4 +1,4 @@
-"""`kill -9` of the server while people type (FAILURES.md, row 1): what was acknowledged is there."""
+"""`kill -9` of the server while people type: what was acknowledged is there."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The log can't be read, or only slowly (FAILURES.md, row 3): nobody gets an empty document."""
+"""The log can't be read, or only slowly: nobody gets an empty document."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

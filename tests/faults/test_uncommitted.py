@@ -1,4 +1,4 @@
-"""What is not committed is shown to nobody, acknowledged to nobody (FAILURES.md, row 37)."""
+"""What is not committed is shown to nobody, acknowledged to nobody."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The lock that lets one node at a time serve a database (DESIGN section 7, until the bus exists).
+"""The lock that lets one node at a time serve a database (until there is a bus between nodes).
 
 A session-level advisory lock on a connection of its own. Postgres frees it when the connection
 ends, however the node ended: with the process, or, when the machine is gone, after about 15 s

@@ -1,4 +1,4 @@
-"""A client id belongs to the user who first used it in a document (FAILURES.md, row 38)."""
+"""A client id belongs to the user who first used it in a document."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Many devices open a session that nobody has opened before (FAILURES.md, row 4)."""
+"""Many devices open a session that nobody has opened before."""
 
 import asyncpg
 import pytest

@@ -1,4 +1,4 @@
-"""Texts that two devices begin at once, and read markers (FAILURES.md, row 39)."""
+"""Texts that two devices begin at once, and read markers."""
 
 import random
 

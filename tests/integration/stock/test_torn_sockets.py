@@ -1,4 +1,4 @@
-"""Devices that write and vanish in mid-frame (FAILURES.md, rows 5 and 35): the others notice nothing."""
+"""Devices that write and vanish in mid-frame: the others notice nothing."""
 
 import random
 

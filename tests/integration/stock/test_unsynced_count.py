@@ -1,4 +1,4 @@
-"""`hasUnsyncedChanges` (FAILURES.md, row 16): back to 0 in the end, and never 0 with something unsaved."""
+"""`hasUnsyncedChanges`: back to 0 in the end, and never 0 with something unsaved."""
 
 import random
 

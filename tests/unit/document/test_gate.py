@@ -207,7 +207,6 @@ class TestCharacters:
 
 class TestClientIds:
     def test_an_update_under_another_users_client_id_is_refused(self) -> None:
-        """FAILURES.md 38."""
         replica = replica_of(AB, user="alice")
         sleeper = yjs.update(yjs.section(1, 2, yjs.item(yjs.string("c"), origin=(1, 1))))
         forged = yjs.update(yjs.section(1, 2, yjs.item(yjs.string("!"), origin=(1, 1))))
@@ -238,7 +237,7 @@ class TestClientIds:
 
 
 class TestViewers:
-    """FAILURES.md 17: a viewer's write is refused, its repeats of what is known are not."""
+    """A viewer's write is refused, its repeats of what is known are not."""
 
     @pytest.mark.parametrize(
         "sent",

@@ -1,7 +1,7 @@
 """Devices in front of a hub, without sockets: stock clients' behaviour on pycrdt documents.
 
 A `Device` checks what it is told: nothing builds on what it doesn't have, and its number of unsynced
-changes (WIRE.md) is never below 0, and never 0 while something of it isn't durable.
+changes is never below 0, and never 0 while something of it isn't durable.
 """
 
 import json
