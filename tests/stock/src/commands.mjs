@@ -85,6 +85,7 @@ export const COMMANDS = {
   shown_in_editor: ({ id }) => find(id).editor.getHTML(),
 
   read: ({ id }) => find(id).describe(),
+  closes: ({ id }) => find(id).network.closes,
   summary: ({ id }) => find(id).summary(),
   text: ({ id, root }) => find(id).doc.getText(root).toString(),
   watch_marks: ({ id, root }) => find(id).watchMarks(root),
