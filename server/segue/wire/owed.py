@@ -58,6 +58,8 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import assert_never
 
+from segue.wire.vector import MAX_CLIENTS
+
 Span = tuple[int, int, int]
 """Client id, first clock, end clock (exclusive), as verdicts carry them."""
 
@@ -134,6 +136,8 @@ class Owed:
         self._doubts = self._tail = 0
         self._place = _Place.FLOWING if self._flushed else _Place.FLUSHING
         self._covered = _highest(self._covered, vector) if self._covered else vector
+        if len(self._covered) > MAX_CLIENTS:  # no honest device's: let it deceive itself alone
+            self._covered = vector
 
     def on_answer(self) -> Debt:
         """Takes a step 2 of the client."""

@@ -6,6 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from owed_model import Answer, Edit, OtherDocument, Provider, Room, Status, Step1
 
 from segue.wire.owed import Debt, Owed
+from segue.wire.vector import MAX_CLIENTS
 
 OWN = 1
 
@@ -47,6 +48,13 @@ def test_a_fresh_edit_is_paid_before_the_answer_too() -> None:
     owed = opened({OWN: 5})
     assert settle(owed, owed.on_update(), (OWN, 5, 6)) == 1
     assert settle(owed, owed.on_answer()) == 1
+
+
+def test_step_1s_of_ever_other_clients_do_not_pile_up() -> None:
+    owed = Owed()
+    for round_ in range(5):
+        owed.on_step1({round_ * MAX_CLIENTS + client: 1 for client in range(MAX_CLIENTS)})
+    assert len(owed._covered) <= MAX_CLIENTS
 
 
 def test_an_edit_before_any_step_1_is_owed_nothing() -> None:
