@@ -85,6 +85,10 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         else:
             self._partial = bytearray(b"".join(self.frames))
 
+    def limit_messages(self, max_bytes: int | None) -> None:
+        """Bounds a message, and what is kept of one that is not whole; None: as the server was set."""
+        self.conn.max_message_size = max_bytes or self.config.ws_max_size
+
     @property
     def is_open(self) -> bool:
         """Tells whether anything written now can still arrive."""

@@ -142,6 +142,11 @@ class Seat:
         """Tells whether the seat was refused, or left."""
         return self.stage is Stage.ENDED
 
+    @property
+    def unproven_bytes(self) -> int:
+        """What is held for a device that has not sent a good token."""
+        return self._held_bytes if self.stage is Stage.AWAITING else 0
+
     # -- what the connection calls ---------------------------------------------------------------
 
     def present_token(self, token: str) -> None:
@@ -160,8 +165,8 @@ class Seat:
         self._asked_for_token = False
         if self.stage is Stage.AWAITING:
             self._begin_opening()
-        elif self.stage is Stage.ATTACHED:
-            self._start(self._refresh(claims))
+        elif self.stage is Stage.ATTACHED and (self._work is None or self._work.done()):
+            self._start(self._refresh())  # else the one under way looks again
 
     def take(self, message: DocumentMessage, size_bytes: int) -> None:
         """Passes a message of so many bytes to the room, or holds it until there is one."""
@@ -272,7 +277,10 @@ class Seat:
         self._work = self._services.tasks.create_task(work, name=f"open {self.name}")
 
     async def _open(self) -> None:
-        access = await self._find_access()
+        claims, access = None, None
+        while claims is not self._claims:  # a newer token counts, also one that allows less
+            claims = self._claims
+            access = await self._find_access(claims)
         if access is not None and self.stage is Stage.OPENING:
             try:
                 self._attach(access)
@@ -280,17 +288,20 @@ class Seat:
                 log.exception("seat.attaching_failed")
                 self.end(SegueError("The server failed on this. It has been reported."))
 
-    async def _refresh(self, claims: Claims) -> None:
-        access = await self._find_access()
-        if access is not None and self._peer is not None and self._claims is claims:
-            self._peer.identity = replace(self._peer.identity, role=access.role)
+    async def _refresh(self) -> None:
+        claims = None
+        while claims is not self._claims:
+            claims = self._claims
+            access = await self._find_access(claims)
+            if access is not None and self._peer is not None:
+                self._peer.identity = replace(self._peer.identity, role=access.role)
 
-    async def _find_access(self) -> Access | None:
-        assert self._claims is not None
+    async def _find_access(self, claims: Claims | None) -> Access | None:
+        assert claims is not None
         delay_s = _FIRST_RETRY_S
         while self.stage is not Stage.ENDED:
             try:
-                return await open_document(self._services.register, self._claims, self.name)
+                return await open_document(self._services.register, claims, self.name)
             except StorageUnavailable:
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, _LAST_RETRY_S)

@@ -23,12 +23,13 @@ from segue.errors import (
     Restarting,
     SegueError,
     Stalled,
+    TooLarge,
     TooMany,
     Unauthenticated,
 )
 from segue.http.direct import STATE_KEY, DirectProtocol
 from segue.http.problems import problem, status_of
-from segue.http.seat import Seat, SyncServices
+from segue.http.seat import Seat, Stage, SyncServices
 from segue.hub.room import DocumentMessage
 from segue.wire import hocuspocus, ywebsocket
 from segue.wire.frames import binary_frame
@@ -50,6 +51,10 @@ log = structlog.get_logger()
 _PERMANENT: Final = range(4400, 4500)
 _TRY_AGAIN: Final = 1013
 _TICK_S: Final = 1.0
+
+# What a frame may have before any token was good: room for the largest state vector, and no more. A
+# stranger who sends the beginning of a large frame would have it kept for as long as the socket lives.
+_MAX_STRANGERS_FRAME: Final = 1 << 20
 
 
 class Connection(ABC):
@@ -178,6 +183,12 @@ class HocuspocusConnection(Connection):
         self._was_let_in = False
 
     @override
+    def begin(self, connections: "set[Connection]") -> None:
+        """Adds to the common part: who has shown no good token sends no large frame."""
+        self._socket.limit_messages(_MAX_STRANGERS_FRAME)
+        super().begin(connections)
+
+    @override
     def on_tick(self, now_s: float) -> None:
         """Adds to the common part: a socket that never opened a document is closed."""
         silent_s = now_s - self._since_s
@@ -243,16 +254,26 @@ class HocuspocusConnection(Connection):
         seat = self._find(name, renewed=True)
         if seat is not None:
             seat.present_token(token)
+            if not seat.has_ended:
+                self._socket.limit_messages(None)
 
     def _on_document_message(self, name: str, message: DocumentMessage, size_bytes: int) -> None:
         seat = self._find(name, renewed=False)
         if seat is None:
+            return
+        if seat.stage is Stage.AWAITING and self._is_too_much(size_bytes):
+            seat.end(TooLarge("Too much came before a token. Send the token first."))
             return
         seat.take(message, size_bytes)
         if isinstance(message, SyncStep2) and not self._flushed:
             self._flushed = True  # one queue serves all documents of a client's socket
             for other in self._documents.values():
                 other.on_flushed()
+
+    def _is_too_much(self, size_bytes: int) -> bool:
+        # Each seat has the same bound for itself; together they have no more than one.
+        held = sum(seat.unproven_bytes for seat in self._documents.values())
+        return held + size_bytes > self._services.options.max_unauthenticated_bytes
 
     def _on_close(self, name: str) -> None:
         seat = self._documents.pop(name, None)

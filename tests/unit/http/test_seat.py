@@ -229,6 +229,35 @@ async def test_a_fresh_token_is_asked_for_in_time_and_its_role_holds() -> None:
         assert on_stage.error is None
 
 
+async def test_a_newer_token_that_comes_while_it_opens_counts() -> None:
+    async with scene() as on_stage:
+        on_stage.register.gate.clear()
+        on_stage.seat.present_token("alice")
+        await until(lambda: on_stage.register.asked)
+        on_stage.seat.present_token("alice")
+        on_stage.register.gate.set()
+        await on_stage.host.until(lambda: on_stage.host.attached)
+        assert on_stage.register.asked == 2
+
+
+async def test_a_flood_of_fresh_tokens_is_one_question_at_a_time() -> None:
+    async with scene() as on_stage:
+        await on_stage.attach()
+        before = on_stage.register.asked
+        on_stage.register.gate.clear()
+        for _ in range(1_000):
+            on_stage.seat.present_token("alice")
+        await until(lambda: on_stage.register.asked > before)
+        for _ in range(1_000):
+            on_stage.seat.present_token("alice")
+        on_stage.register.role = Role.VIEWER
+        on_stage.register.gate.set()
+        peer = on_stage.hub.room.peer
+        assert peer is not None
+        await until(lambda: peer.identity.role is Role.VIEWER)
+        assert on_stage.register.asked <= before + 2
+
+
 async def test_a_token_that_runs_out_ends_it_to_come_back() -> None:
     async with scene() as on_stage:
         await on_stage.attach("alice 10")

@@ -19,7 +19,7 @@ from segue.http.sync_socket import (
     YWebsocketConnection,
 )
 from segue.wire.frames import binary_frame
-from segue.wire.lib0 import var_string
+from segue.wire.lib0 import var_bytes, var_string
 from segue.wire.messages import SyncStep1, SyncStep2
 
 pytestmark = pytest.mark.anyio
@@ -39,6 +39,7 @@ class FakeSocket:
         self.closed: int | None = None
         self.is_aborted = False
         self.stalled_s = 0.0
+        self.limit: int | None = None
 
     def take_over(self, receiver: object, *, mark_bytes: int) -> None: ...
 
@@ -50,6 +51,9 @@ class FakeSocket:
 
     def abort(self) -> None:
         self.is_aborted = True
+
+    def limit_messages(self, max_bytes: int | None) -> None:
+        self.limit = max_bytes
 
     def stalled_for_s(self, now_s: float) -> float:
         return self.stalled_s
@@ -195,6 +199,27 @@ async def test_sessions_of_one_document_are_peers_of_their_own() -> None:
         for session in ("one", "two"):
             connection.on_message(var_string(f"talk\0{session}") + STEP1)
         assert [seat.name for seat in connection._seats()] == ["talk", "talk"]
+
+
+async def test_what_strangers_may_have_kept_is_bounded_for_all_documents_together() -> None:
+    async with scene() as on_stage:
+        connection = on_stage.collab()
+        size = on_stage.options.max_unauthenticated_bytes // 2
+        frame = b"\x00\x01" + var_bytes(bytes(size))
+        connection.on_message(b"\x01a" + frame)
+        assert on_stage.socket.written == []
+        connection.on_message(b"\x01b" + frame)
+        assert on_stage.socket.written[-1][2:].startswith(b"\x01b\x02\x01")
+
+
+async def test_large_frames_are_for_who_has_shown_a_good_token() -> None:
+    async with scene() as on_stage:
+        connection = on_stage.collab()
+        assert on_stage.socket.limit == 1 << 20
+        connection.on_message(TALK + auth("bad"))
+        assert on_stage.socket.limit == 1 << 20
+        connection.on_message(TALK + auth("alice"))
+        assert on_stage.socket.limit is None
 
 
 async def test_heartbeats_are_answered() -> None:
