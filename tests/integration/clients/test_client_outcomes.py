@@ -205,8 +205,8 @@ async def test_storage_away_shows_saving_and_nobody_is_sent_away(
             await device.edit((0, 0, f"{device.id} "))
         joiners = await host.open_all(STOCK_CLIENTS, server.url, session, server.token("alice"))
         with anyio.fail_after(60):
-            while await server.status("/readyz") == 200:
-                await anyio.sleep(0.1)  # it has no way to call us
+            while await server.status("/readyz") == 200:  # noqa: ASYNC110 - it has no way to call us
+                await anyio.sleep(0.1)
         for device in devices:
             summary = await device.summary()
             assert summary["unsynced"] == 1, device.id
