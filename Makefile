@@ -40,5 +40,9 @@ check: setup
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-cache
 
-bench: setup tests/stock/node_modules/.ready
-	$(PY) -m bench
+bench/peers/node_modules/.ready: bench/peers/package.json
+	cd bench/peers && npm install --silent
+	@touch $@
+
+bench: setup bench/peers/node_modules/.ready
+	$(PY) -m bench $(ARGS)

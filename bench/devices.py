@@ -1,4 +1,4 @@
-"""Devices that type and listen, as cheap as they can be: they speak y-websocket and keep no document."""
+"""Devices that type and listen, as cheap as they can be: they keep no document."""
 
 import asyncio
 import time
@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pycrdt import Doc, Text
 from websockets.asyncio.client import ClientConnection, connect
 
-UPDATE = b"\x00\x02"
-STEP_2 = b"\x00\x01"
+from bench.servers import Address
+
+_STEP_1, _STEP_2, _UPDATE = b"\x00\x00\x01\x00", b"\x00\x01", b"\x00\x02"
 
 
 @dataclass
 class Tally:
-    """What the listeners of one run have seen; complete with `wanted` deliveries."""
+    """What all listeners of one run have seen; complete with `wanted` deliveries."""
 
     wanted: int
     sent_at: dict[bytes, float] = field(default_factory=dict)
@@ -29,32 +30,33 @@ class Tally:
             self.is_complete.set()
 
 
-def typed_updates(count: int) -> list[bytes]:
+def typed_updates(count: int, address: Address) -> list[bytes]:
     """Gives what a person's keystrokes at the end of a text are on the wire."""
     document: Doc[object] = Doc()
     text = document.get("draft", type=Text)
     frames: list[bytes] = []
-    document.observe(lambda event: frames.append(_frame(event.update)))
+    start = address.prefix + _UPDATE
+    document.observe(lambda event: frames.append(start + _sized(event.update)))
     for number in range(count):
         text += "abcdefgh"[number % 8]
     return frames
 
 
-def _frame(update: bytes) -> bytes:
+def _sized(update: bytes) -> bytes:
     size, prefix = len(update), bytearray()
     while size > 127:
         prefix.append(size & 127 | 128)
         size >>= 7
-    prefix.append(size)
-    return UPDATE + bytes(prefix) + update
+    return bytes((*prefix, size)) + update
 
 
-async def join(url: str) -> ClientConnection:
+async def join(address: Address) -> ClientConnection:
     """Connects and syncs; returns once the server's step 2 is here."""
-    socket = await connect(url, compression=None, max_size=None, ping_interval=None)
-    await socket.send(b"\x00\x00\x01\x00")
+    socket = await connect(address.url, compression=None, max_size=None, ping_interval=None)
+    for greeting in (*address.greetings, address.prefix + _STEP_1):
+        await socket.send(greeting)
     async for message in socket:
-        if isinstance(message, bytes) and message[:2] == STEP_2:
+        if isinstance(message, bytes) and message.startswith(address.prefix + _STEP_2):
             return socket
     raise ConnectionError("the server closed the socket before it sent the document")
 
@@ -62,13 +64,15 @@ async def join(url: str) -> ClientConnection:
 async def listen(socket: ClientConnection, tally: Tally) -> None:
     """Counts the updates that arrive, until the socket is closed."""
     async for message in socket:
-        if isinstance(message, bytes) and message[:2] == UPDATE:
+        if isinstance(message, bytes):
             tally.arrive(message)
 
 
-async def type_at(socket: ClientConnection, frames: list[bytes], rate: float, tally: Tally) -> None:
-    """Sends `rate` updates a second."""
-    start = time.perf_counter()
+async def type_at(
+    socket: ClientConnection, frames: list[bytes], rate: float, delay_s: float, tally: Tally
+) -> None:
+    """Sends `rate` updates a second, the first after a delay."""
+    start = time.perf_counter() + delay_s
     for number, frame in enumerate(frames):
         await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
         tally.sent_at[frame] = time.perf_counter()
