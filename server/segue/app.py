@@ -34,6 +34,7 @@ from segue.errors import SegueError
 from segue.http.direct import DirectProtocol
 from segue.http.health import health_routes
 from segue.http.problems import HANDLERS
+from segue.http.requests import HttpProtocol
 from segue.http.seat import SyncOptions, SyncServices
 from segue.http.sync_socket import SyncSockets
 from segue.hub.hub import Hub
@@ -152,6 +153,7 @@ async def _serve(settings: Settings, sockets: list[socket.socket], banner: Banne
 def _uvicorn_config(settings: Settings, node: "Node") -> uvicorn.Config:
     return uvicorn.Config(
         node.web_app(),
+        http=HttpProtocol,
         ws=DirectProtocol,
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,

@@ -33,6 +33,10 @@ STATE_KEY: Final = "segue.direct"
 _CLOSE_TIMEOUT_S: Final = 3.0
 _USER_TIMEOUT_MS: Final = 60_000
 _UNSUPPORTED_DATA: Final = 1003
+_REFUSED_HANDSHAKE: Final = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n"
+    b"This is no WebSocket handshake, or its address or a header is over 8 kB. Send a shorter one.\n"
+)
 
 
 class Receiver(Protocol):
@@ -131,10 +135,18 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         if self._receiver is not None and self.conn.parser_exc is not None:
             return  # see `handle_parser_exception`
         super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.close_sent:
+            self._refuse_handshake()
         if self.congested and not self._is_deaf:
             self._is_deaf = self.transport.get_write_buffer_size() > self._deaf_above_bytes
             if self._is_deaf:
                 self.transport.pause_reading()
+
+    def _refuse_handshake(self) -> None:
+        # The parser gave up, and uvicorn would wait for it for ever.
+        self.close_sent = self.handshake_complete = True
+        self.transport.write(_REFUSED_HANDSHAKE)
+        self.transport.close()
 
     @override
     def handle_close(self, event: Frame) -> None:

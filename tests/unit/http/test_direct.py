@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
@@ -26,6 +26,7 @@ from starlette.websockets import WebSocket
 
 from segue.http import direct
 from segue.http.direct import STATE_KEY, DirectProtocol
+from segue.http.requests import HttpProtocol
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
 
@@ -134,6 +135,7 @@ class Host:
             Starlette(routes=routes),
             port=0,
             ws=host.watch(),
+            http=Impatient,
             ws_max_size=MAX_FRAME,
             ws_per_message_deflate=False,
             ws_ping_interval=ping_s,
@@ -151,6 +153,10 @@ class Host:
                 yield host
             finally:
                 host.server.should_exit = True
+
+
+class Impatient(HttpProtocol):
+    patience_s = 0.2
 
 
 class _Quiet(uvicorn.Server):
@@ -428,3 +434,45 @@ async def test_a_stopping_server_sends_1012(host: Host) -> None:
         host.server.should_exit = True
         assert (await client.read()).code == 1012
         await recorder.hears("closed")
+
+
+@pytest.mark.parametrize("begun", [b"", b"GE", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "])
+async def test_a_connection_that_sends_no_whole_request_is_ended(begun: bytes) -> None:
+    async with Host.running() as host:
+        reader, writer = await asyncio.open_connection("127.0.0.1", host.port)
+        try:
+            writer.write(begun)
+            async with asyncio.timeout(PATIENCE_S):
+                with suppress(ConnectionError):
+                    assert await reader.read() == b""
+        finally:
+            writer.transport.abort()
+
+
+async def test_a_websocket_outlives_the_patience_with_requests() -> None:
+    async with Host.running() as host, pair(host) as (client, recorder):
+        await asyncio.sleep(3 * Impatient.patience_s)  # time itself is what is tested
+        await client.send(frame(b"here"))
+        await recorder.hears(b"here")
+
+
+async def test_a_handshake_that_cannot_be_read_is_answered_and_ended() -> None:
+    async with Host.running() as host:
+        async with RawWebSocket.connected(host.port, "/" + "a" * 9_000) as client:
+            async with asyncio.timeout(PATIENCE_S):
+                answer = await client.reader.read(1_000)
+                assert answer.startswith(b"HTTP/1.1 400 ")
+                assert await client.ended()
+
+
+async def test_a_limit_of_messages_counts_from_the_next_frame() -> None:
+    async with Host.running() as host, pair(host) as (client, recorder):
+        recorder.socket.limit_messages(10)
+        await client.send(frame(b"x" * 10))
+        await recorder.hears(b"x" * 10)
+        recorder.socket.limit_messages(None)
+        await client.send(frame(b"x" * 11))
+        await recorder.hears(b"x" * 11)
+        recorder.socket.limit_messages(10)
+        await client.send(header(11))
+        assert (await client.read()).code == 1009

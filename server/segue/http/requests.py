@@ -1,0 +1,44 @@
+"""uvicorn's HTTP protocol, with an end to connections that send no whole request.
+
+uvicorn waits for a first request for ever, and for the rest of one that has begun: each such
+connection keeps a file descriptor, and a thousand of them, from one machine, keep everybody out.
+"""
+
+import asyncio
+from typing import Final
+
+from typing_extensions import override
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+_PATIENCE_S: Final = 10.0
+
+
+class HttpProtocol(H11Protocol):
+    """See the module's text."""
+
+    patience_s: float = _PATIENCE_S
+    _look: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
+        super().connection_made(transport)
+        self._look_later()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._look is not None:
+            self._look.cancel()
+
+    def _look_later(self) -> None:
+        self._look = self.loop.call_later(self.patience_s, self._end_if_waiting, self.cycle)
+
+    def _end_if_waiting(self, last: RequestResponseCycle | None) -> None:
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return  # it has become a WebSocket
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        is_answering = cycle is not None and not cycle.response_complete
+        if is_answering or cycle is not last:
+            self._look_later()
+        else:
+            self.transport.abort()
