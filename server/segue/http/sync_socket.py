@@ -52,6 +52,10 @@ _PERMANENT: Final = range(4400, 4500)
 _TRY_AGAIN: Final = 1013
 _TICK_S: Final = 1.0
 
+# Who is told to come back does so at once, if it is Hocuspocus 2.15, and ten times a second, if it is
+# y-websocket 2.1: both wait longer from try to try only while no socket opens. So a socket lives that long.
+_LEAST_LIFE_S: Final = 1.0
+
 # What a frame may have before any token was good: room for the largest state vector, and no more. A
 # stranger who sends the beginning of a large frame would have it kept for as long as the socket lives.
 _MAX_STRANGERS_FRAME: Final = 1 << 20
@@ -65,6 +69,7 @@ class Connection(ABC):
         self._services = services
         self._since_s = now_s
         self._kept_alive_s = now_s
+        self._sent_away: SegueError | None = None
         self._open: set[Connection] = set()
 
     def begin(self, connections: "set[Connection]") -> None:
@@ -86,9 +91,18 @@ class Connection(ABC):
         """Ends the socket, telling why."""
         self._socket.close(error.close_code, str(error))
 
+    def send_away(self, error: SegueError) -> None:
+        """Ends the socket for now, telling why; a young one after a while."""
+        self._sent_away = self._sent_away or error
+        self._leave_in_time(asyncio.get_running_loop().time())
+
     def abort(self) -> None:
         """Ends the socket without a word."""
         self._socket.abort()
+
+    def _leave_in_time(self, now_s: float) -> None:
+        if self._sent_away is not None and now_s - self._since_s >= _LEAST_LIFE_S:
+            self.close(self._sent_away)
 
     def on_tick(self, now_s: float) -> None:
         """Does what is due: keep-alives, deadlines. Called about once a second."""
@@ -96,6 +110,7 @@ class Connection(ABC):
         if self._socket.stalled_for_s(now_s) > options.stalled_s:
             self.close(Stalled("The device read nothing for a minute. Connect again."))
             return
+        self._leave_in_time(now_s)
         for seat in self._seats():
             seat.on_tick(now_s)
         if now_s - self._kept_alive_s >= options.keep_alive_s:
@@ -166,7 +181,9 @@ class YWebsocketConnection(Connection):
         if error.close_code in _PERMANENT:
             self.write(binary_frame(seat.dialect.refused(str(error))))
             self._services.refusals.record(self._token, seat.name, self._since_s)
-        self.close(error)
+            self.close(error)
+        else:
+            self.send_away(error)
 
     @override
     def _seats(self) -> list[Seat]:
@@ -248,7 +265,7 @@ class HocuspocusConnection(Connection):
         if error.close_code in _PERMANENT or isinstance(error, Quarantined):
             self.write(binary_frame(seat.dialect.refused(f"{error.close_code} {error}")))
         else:
-            self.close(error)
+            self.send_away(error)
 
     def _on_token(self, name: str, token: str) -> None:
         seat = self._find(name, renewed=True)

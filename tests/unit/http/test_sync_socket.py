@@ -67,15 +67,17 @@ class Scene:
         self.options = SyncOptions(max_documents=3)
         self.services = services(tasks, self.hub, self.register, options=self.options)
         self.open: set[Connection] = set()
+        self.begun_s = 0.0
 
     def collab(self) -> HocuspocusConnection:
-        connection = HocuspocusConnection(cast(DirectProtocol, self.socket), self.services, 0)
+        socket = cast(DirectProtocol, self.socket)
+        connection = HocuspocusConnection(socket, self.services, self.begun_s)
         connection.begin(self.open)
         return connection
 
     def sync(self, token: str) -> YWebsocketConnection:
         socket = cast(DirectProtocol, self.socket)
-        connection = YWebsocketConnection(socket, self.services, 0, "talk", token)
+        connection = YWebsocketConnection(socket, self.services, self.begun_s, "talk", token)
         connection.begin(self.open)
         connection.start()
         return connection
@@ -169,6 +171,26 @@ async def test_what_may_be_tried_again_closes_the_socket_and_what_may_not_does_n
             assert peer is not None
             peer.outbox.refuse(peer, error)
             assert on_stage.socket.closed == closed
+
+
+async def test_a_young_socket_lives_a_second_before_it_is_sent_away() -> None:
+    now_s = asyncio.get_running_loop().time()
+    for dialect in (HocuspocusConnection, YWebsocketConnection):
+        async with scene() as on_stage:
+            on_stage.begun_s = now_s
+            if dialect is HocuspocusConnection:
+                on_stage.collab().on_message(TALK + auth("alice"))
+            else:
+                on_stage.sync("alice")
+            await on_stage.attached()
+            (connection,) = on_stage.open
+            peer = on_stage.hub.room.peer
+            assert peer is not None
+            peer.outbox.refuse(peer, Resync("again"))
+            connection.on_tick(now_s + 0.9)
+            assert on_stage.socket.closed is None
+            connection.on_tick(now_s + 1)
+            assert on_stage.socket.closed == 4502
 
 
 async def test_a_document_that_is_left_is_confirmed_and_the_socket_stays() -> None:
