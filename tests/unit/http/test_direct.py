@@ -81,6 +81,7 @@ class Host:
         self.gate.set()
         self.asked = asyncio.Event()
         self.lost = asyncio.Event()
+        self.served = asyncio.Event()
         self._read_bytes = 0
         self._read = asyncio.Event()
         self._arrived = asyncio.Event()
@@ -120,6 +121,12 @@ class Host:
     async def _fail(self, websocket: WebSocket) -> None:
         raise RuntimeError("the application fails before it accepts")
 
+    async def _serve(self) -> None:
+        try:
+            await self.server.serve()
+        finally:
+            self.served.set()
+
     async def latest(self) -> Recorder:
         async with asyncio.timeout(PATIENCE_S):
             await self._arrived.wait()
@@ -146,13 +153,15 @@ class Host:
         )
         host.server = _Quiet(config)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(host.server.serve)
+            tasks.start_soon(host._serve)
             await host.server.up.wait()
             host.port = host.server.servers[0].sockets[0].getsockname()[1]
             try:
                 yield host
             finally:
                 host.server.should_exit = True
+                with anyio.CancelScope(shield=True):  # else a test that fails leaves a loop that hangs
+                    await host.served.wait()
 
 
 class Impatient(HttpProtocol):
