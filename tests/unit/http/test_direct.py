@@ -160,7 +160,9 @@ class Host:
                 yield host
             finally:
                 host.server.should_exit = True
-                with anyio.CancelScope(shield=True):  # else a test that fails leaves a loop that hangs
+                with anyio.CancelScope(
+                    shield=True
+                ):  # else a test that fails leaves a loop that hangs
                     await host.served.wait()
 
 
