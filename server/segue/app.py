@@ -36,7 +36,7 @@ from segue.http.health import health_routes
 from segue.http.problems import HANDLERS
 from segue.http.requests import HttpProtocol
 from segue.http.seat import SyncOptions, SyncServices
-from segue.http.sync_socket import SyncSockets
+from segue.http.sync_routes import SyncSockets
 from segue.hub.hub import Hub
 from segue.hub.options import HubOptions
 from segue.settings import Settings

@@ -83,4 +83,5 @@ def _guarded(call: Callable[[], T]) -> T:
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a Rust panic is no Exception
-        raise Failed(f"{type(error).__name__}: {error}") from error
+        # Its text may quote the document, and the reason goes to logs and users.
+        raise Failed(type(error).__name__) from error

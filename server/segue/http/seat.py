@@ -293,8 +293,12 @@ class Seat:
         while claims is not self._claims:
             claims = self._claims
             access = await self._find_access(claims)
-            if access is not None and self._peer is not None:
-                self._peer.identity = replace(self._peer.identity, role=access.role)
+            if access is None or self._peer is None:
+                return
+            changed = self._peer.identity.role is not access.role
+            self._peer.identity = replace(self._peer.identity, role=access.role)
+            if changed:
+                self._host.on_seat_attached(self, access.role)
 
     async def _find_access(self, claims: Claims | None) -> Access | None:
         assert claims is not None

@@ -1,34 +1,26 @@
-"""The sync sockets: one connection, its dialect, and the documents on it.
+"""One sync connection: its dialect, and the documents on it.
 
-`/v1/sync/{document}` speaks y-websocket, one document a socket. `/v1/collab` speaks Hocuspocus,
-documents multiplexed by name. Both are accepted first and refused by a close code or in-band: a
-browser can't read why an upgrade failed, and stock clients hammer a server that refuses there.
+y-websocket has one document a socket; Hocuspocus multiplexes documents by name. What is final is told
+by a close code of 44xx or in-band, what may be tried again by any other code.
 """
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Final
 
-import structlog
-from starlette.websockets import WebSocket
 from typing_extensions import override
 
 from segue.auth.grants import Role
 from segue.errors import (
-    Forbidden,
     ProtocolError,
     Quarantined,
-    Restarting,
     SegueError,
     Stalled,
     TooLarge,
     TooMany,
     Unauthenticated,
 )
-from segue.http.direct import STATE_KEY, DirectProtocol
-from segue.http.problems import problem, status_of
+from segue.http.direct import DirectProtocol
 from segue.http.seat import Seat, Stage, SyncServices
 from segue.hub.room import DocumentMessage
 from segue.wire import hocuspocus, ywebsocket
@@ -46,11 +38,7 @@ from segue.wire.messages import (
 from segue.wire.owed import Owed
 from segue.wire.ywebsocket import YWebsocket
 
-log = structlog.get_logger()
-
 _PERMANENT: Final = range(4400, 4500)
-_TRY_AGAIN: Final = 1013
-_TICK_S: Final = 1.0
 
 # Who is told to come back does so at once, if it is Hocuspocus 2.15, and ten times a second, if it is
 # y-websocket 2.1: both wait longer from try to try only while no socket opens. So a socket lives that long.
@@ -321,92 +309,3 @@ class HocuspocusConnection(Connection):
     @override
     def _seats(self) -> list[Seat]:
         return list(self._documents.values())
-
-
-class SyncSockets:
-    """The two WebSocket routes, and the sockets open on them.
-
-    `services` is None while the node starts or stops: sockets are then told to come back.
-    """
-
-    def __init__(self) -> None:
-        self.services: SyncServices | None = None
-        self._connections: set[Connection] = set()
-
-    async def sync(self, websocket: WebSocket) -> None:
-        """GET /v1/sync/{document}: the y-websocket dialect."""
-        name = websocket.path_params["document"]
-        token = websocket.query_params.get("token", "")
-        now_s = asyncio.get_running_loop().time()
-        services = self.services
-        if services is not None and services.refusals.is_blocked(token, name, now_s):
-            error = Unauthenticated("This token was refused here before. Get another one.")
-            denial = problem(status_of(error), error.code, str(error))
-            await websocket.send_denial_response(denial)
-            return
-        socket = await _accept(websocket)
-        if services is None:
-            _turn_away(socket)
-        elif _is_welcome(websocket, socket, services):
-            connection = YWebsocketConnection(socket, services, now_s, name, token)
-            connection.begin(self._connections)
-            connection.start()
-
-    async def collab(self, websocket: WebSocket) -> None:
-        """GET /v1/collab: the Hocuspocus dialect."""
-        socket = await _accept(websocket)
-        services = self.services
-        if services is None:
-            _turn_away(socket)
-        elif _is_welcome(websocket, socket, services):
-            now_s = asyncio.get_running_loop().time()
-            HocuspocusConnection(socket, services, now_s).begin(self._connections)
-
-    @asynccontextmanager
-    async def serving(
-        self, equip: Callable[[asyncio.TaskGroup], SyncServices]
-    ) -> AsyncIterator[None]:
-        """Lets devices in for the time of the context; `equip` gets the group for their tasks."""
-        async with asyncio.TaskGroup() as tasks:
-            self.services = equip(tasks)
-            ticking = tasks.create_task(self._tick(), name="connections' clock")
-            try:
-                yield
-            finally:
-                self.services = None
-                for connection in list(self._connections):
-                    connection.close(Restarting("The server restarts. Nothing is lost."))
-                    connection.on_closed()
-                ticking.cancel()
-
-    async def _tick(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(_TICK_S)
-            for connection in list(self._connections):
-                try:
-                    connection.on_tick(loop.time())
-                except Exception:  # one device's failure ends that device alone
-                    log.exception("connection.tick_failed")
-                    connection.abort()
-
-
-async def _accept(websocket: WebSocket) -> DirectProtocol:
-    await websocket.accept()
-    socket = websocket.scope["state"][STATE_KEY]
-    assert isinstance(socket, DirectProtocol)
-    return socket
-
-
-def _turn_away(socket: DirectProtocol) -> None:
-    socket.close(_TRY_AGAIN, "The server is starting or stopping. Nothing is lost; try again.")
-
-
-def _is_welcome(websocket: WebSocket, socket: DirectProtocol, services: SyncServices) -> bool:
-    headers = websocket.headers
-    try:
-        services.origins.check(headers.get("origin"), headers.get("host", ""), websocket.url.scheme)
-    except Forbidden as error:
-        socket.close(error.close_code, str(error))
-        return False
-    return True

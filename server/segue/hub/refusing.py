@@ -33,8 +33,9 @@ class Refusing:
             peer.outbox.refuse(peer, error)
 
     def update(self, peer: Peer, reason: str, *, is_final: bool) -> None:
-        """Refuses an update. Yjs clocks are contiguous, so it is final for a replica that may write.
+        """Refuses an update, for a reason that completes a sentence.
 
+        Yjs clocks are contiguous, so it is final for a replica that may write.
         A viewer's edit isn't: it goes on reading.
         """
         if not peer.attached:
@@ -43,9 +44,10 @@ class Refusing:
         if unsaved is not None:
             peer.send(unsaved)
         if is_final:
-            self.refuse(peer, RefusedUpdate(reason))
+            text = f"The change was refused: {reason}. Reload to start from a fresh copy."
+            self.refuse(peer, RefusedUpdate(text))
         elif unsaved is None:  # the only way to say it there
-            peer.send(peer.dialect.refused(reason))
+            peer.send(peer.dialect.refused(f"The change was refused: {reason}."))
 
     def too_large(self, peer: Peer, size_bytes: int, max_bytes: int) -> None:
         """Refuses an update beyond the limit."""

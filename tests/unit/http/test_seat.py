@@ -224,6 +224,7 @@ async def test_a_fresh_token_is_asked_for_in_time_and_its_role_holds() -> None:
         peer = on_stage.room.peer
         assert peer is not None
         await until(lambda: peer.identity.role is Role.VIEWER)
+        assert on_stage.host.attached[-1] is Role.VIEWER, "the device was not told"
         on_stage.now_s += 60
         on_stage.seat.on_tick(0)
         assert on_stage.error is None

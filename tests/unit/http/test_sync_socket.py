@@ -12,10 +12,10 @@ from segue.auth.grants import Role
 from segue.errors import Quarantined, RefusedUpdate, Resync
 from segue.http.direct import DirectProtocol
 from segue.http.seat import SyncOptions, SyncServices
+from segue.http.sync_routes import SyncSockets
 from segue.http.sync_socket import (
     Connection,
     HocuspocusConnection,
-    SyncSockets,
     YWebsocketConnection,
 )
 from segue.wire.frames import binary_frame
@@ -293,7 +293,7 @@ async def test_keep_alives_come_in_time() -> None:
 
 
 async def test_a_tick_that_fails_ends_its_socket_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("segue.http.sync_socket._TICK_S", 0)
+    monkeypatch.setattr("segue.http.sync_routes._TICK_S", 0)
     ticked = asyncio.Event()
 
     class Failing(HocuspocusConnection):

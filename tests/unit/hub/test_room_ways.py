@@ -192,6 +192,8 @@ async def test_refused_update_ends_its_writer_alone(scene: Scene) -> None:
     other.edit(type_text("fine"))
     check(scene)
     assert isinstance(outbox.error, RefusedUpdate)
+    assert str(outbox.error).startswith("The change was refused: ")
+    assert str(outbox.error).endswith(" Reload to start from a fresh copy.")
     assert kinds(outbox) == [UNSAVED]
     await scene.flow()
     assert str(scene.stored.doc.get("text", type=Text)) == "fine"

@@ -1,0 +1,113 @@
+"""The routes of the sync sockets, and the sockets open on them.
+
+Sockets are accepted first and refused by a close code or in-band: a browser can't read why an upgrade
+failed, and stock clients hammer a server that refuses there.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from starlette.websockets import WebSocket
+
+from segue.errors import Forbidden, Restarting, Unauthenticated
+from segue.http.direct import STATE_KEY, DirectProtocol
+from segue.http.problems import problem, status_of
+from segue.http.seat import SyncServices
+from segue.http.sync_socket import Connection, HocuspocusConnection, YWebsocketConnection
+
+log = structlog.get_logger()
+
+_TRY_AGAIN: Final = 1013
+_TICK_S: Final = 1.0
+
+
+class SyncSockets:
+    """The two WebSocket routes, and the sockets open on them.
+
+    `services` is None while the node starts or stops: sockets are then told to come back.
+    """
+
+    def __init__(self) -> None:
+        self.services: SyncServices | None = None
+        self._connections: set[Connection] = set()
+
+    async def sync(self, websocket: WebSocket) -> None:
+        """GET /v1/sync/{document}: the y-websocket dialect."""
+        name = websocket.path_params["document"]
+        token = websocket.query_params.get("token", "")
+        now_s = asyncio.get_running_loop().time()
+        services = self.services
+        if services is not None and services.refusals.is_blocked(token, name, now_s):
+            error = Unauthenticated("This token was refused here before. Get another one.")
+            denial = problem(status_of(error), error.code, str(error))
+            await websocket.send_denial_response(denial)
+            return
+        socket = await _accept(websocket)
+        if services is None:
+            _turn_away(socket)
+        elif _is_welcome(websocket, socket, services):
+            connection = YWebsocketConnection(socket, services, now_s, name, token)
+            connection.begin(self._connections)
+            connection.start()
+
+    async def collab(self, websocket: WebSocket) -> None:
+        """GET /v1/collab: the Hocuspocus dialect."""
+        socket = await _accept(websocket)
+        services = self.services
+        if services is None:
+            _turn_away(socket)
+        elif _is_welcome(websocket, socket, services):
+            now_s = asyncio.get_running_loop().time()
+            HocuspocusConnection(socket, services, now_s).begin(self._connections)
+
+    @asynccontextmanager
+    async def serving(
+        self, equip: Callable[[asyncio.TaskGroup], SyncServices]
+    ) -> AsyncIterator[None]:
+        """Lets devices in for the time of the context; `equip` gets the group for their tasks."""
+        async with asyncio.TaskGroup() as tasks:
+            self.services = equip(tasks)
+            ticking = tasks.create_task(self._tick(), name="connections' clock")
+            try:
+                yield
+            finally:
+                self.services = None
+                for connection in list(self._connections):
+                    connection.close(Restarting("The server restarts. Nothing is lost."))
+                    connection.on_closed()
+                ticking.cancel()
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_TICK_S)
+            for connection in list(self._connections):
+                try:
+                    connection.on_tick(loop.time())
+                except Exception:  # one device's failure ends that device alone
+                    log.exception("connection.tick_failed")
+                    connection.abort()
+
+
+async def _accept(websocket: WebSocket) -> DirectProtocol:
+    await websocket.accept()
+    socket = websocket.scope["state"][STATE_KEY]
+    assert isinstance(socket, DirectProtocol)
+    return socket
+
+
+def _turn_away(socket: DirectProtocol) -> None:
+    socket.close(_TRY_AGAIN, "The server is starting or stopping. Nothing is lost; try again.")
+
+
+def _is_welcome(websocket: WebSocket, socket: DirectProtocol, services: SyncServices) -> bool:
+    headers = websocket.headers
+    try:
+        services.origins.check(headers.get("origin"), headers.get("host", ""), websocket.url.scheme)
+    except Forbidden as error:
+        socket.close(error.close_code, str(error))
+        return False
+    return True
