@@ -12,9 +12,10 @@ from segue.storage.ports import Base, UpdateLog
 
 log = structlog.get_logger()
 
+_SMALL_BYTES: Final = 256 << 10
 _TAIL_SHARE: Final = 4
-"""A tail is folded once it has a fourth of the snapshot's size: a long document isn't encoded anew
-(0.6 s for 3,000 messages, in which its worker does nothing else) for a few words more."""
+"""Beyond a small size, a tail is folded once it has a fourth of the snapshot's: a long document isn't
+encoded anew (0.6 s for 3,000 messages, in which its worker does nothing else) for a few words more."""
 
 
 class Snapshots:
@@ -49,8 +50,9 @@ class Snapshots:
 
     def is_due(self, position: int, *, every_rows: int) -> bool:
         """Tells whether so many rows up to `position` are in no snapshot, and weigh enough."""
+        is_cheap = self._snapshot_bytes <= _SMALL_BYTES
         weighs = self._tail_bytes * _TAIL_SHARE >= self._snapshot_bytes
-        return weighs and position - self._position >= every_rows
+        return (is_cheap or weighs) and position - self._position >= every_rows
 
     def store(self, generation: int, position: int, data: bytes) -> None:
         """Starts writing a snapshot that holds every row up to `position`; empty means unproven."""

@@ -19,15 +19,15 @@ def loaded(snapshot_bytes: int, tail_bytes: int) -> Snapshots:
 
 
 def test_so_many_rows_make_a_snapshot_due() -> None:
-    snapshots = loaded(snapshot_bytes=40, tail_bytes=10)
+    snapshots = loaded(snapshot_bytes=200_000, tail_bytes=10)
     assert not snapshots.is_due(148, every_rows=50)
     assert snapshots.is_due(149, every_rows=50)
 
 
 def test_a_light_tail_of_a_heavy_document_is_left_in_the_log() -> None:
-    snapshots = loaded(snapshot_bytes=4_000, tail_bytes=10)
+    snapshots = loaded(snapshot_bytes=400_000, tail_bytes=10)
     assert not snapshots.is_due(1_000, every_rows=50)
-    snapshots.grow(990)
+    snapshots.grow(99_990)
     assert snapshots.is_due(1_000, every_rows=50)
 
 
