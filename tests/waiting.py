@@ -6,6 +6,8 @@ from pathlib import Path
 import anyio
 import asyncpg
 
+from stored import read_stored
+
 WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
@@ -64,6 +66,16 @@ async def until_logged(log: Path, text: str, after: int, timeout_s: float = 30) 
         return text.encode() in (await anyio.Path(log).read_bytes())[after:]
 
     await _until(look, f"{text!r} is logged", timeout_s)
+
+
+async def until_folded(dsn: str, document: str, timeout_s: float = 30) -> None:
+    """Returns once a document's log is all in its snapshot."""
+
+    async def look() -> bool:
+        stored = await read_stored(dsn, document)
+        return stored.snapshot_position == stored.position > 0
+
+    await _until(look, "the log is folded", timeout_s)
 
 
 async def _until(look: Callable[[], Awaitable[bool]], wanted: str, timeout_s: float) -> None:
