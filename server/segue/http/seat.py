@@ -30,7 +30,6 @@ from segue.errors import (
     SegueError,
     StorageUnavailable,
     TokenExpired,
-    TooLarge,
     Unauthenticated,
 )
 from segue.hub.hub import Hub
@@ -252,7 +251,7 @@ class Seat:
         if self.stage is Stage.AWAITING:
             limit = self._services.options.max_unauthenticated_bytes
             if self._held_bytes + size_bytes > limit:
-                self.end(TooLarge(f"Over {limit} bytes came before a token. Send the token first."))
+                self.end(too_much_before_a_token(limit))
                 return
         elif not self._services.hub.backlog.take(size_bytes):
             self.end(Overloaded("The server is catching up. Nothing is lost; try again."))
@@ -349,3 +348,12 @@ class Seat:
         elif left_s < self._services.options.refresh_lead_s and not self._asked_for_token:
             self._asked_for_token = True
             self._host.ask_for_token(self)
+
+
+def too_much_before_a_token(limit_bytes: int) -> SegueError:
+    """Gives the error that sends a device away, not for good: its token may just be slow.
+
+    A client whose socket serves several documents sends all it typed offline with the first answer
+    that reaches it, which may be another document's.
+    """
+    return Overloaded(f"Over {limit_bytes} bytes came before a token. Send the token first.")

@@ -16,12 +16,11 @@ from segue.errors import (
     Quarantined,
     SegueError,
     Stalled,
-    TooLarge,
     TooMany,
     Unauthenticated,
 )
 from segue.http.direct import DirectProtocol
-from segue.http.seat import Seat, Stage, SyncServices
+from segue.http.seat import Seat, Stage, SyncServices, too_much_before_a_token
 from segue.hub.room import DocumentMessage
 from segue.wire import hocuspocus, ywebsocket
 from segue.wire.frames import binary_frame
@@ -267,7 +266,7 @@ class HocuspocusConnection(Connection):
         if seat is None:
             return
         if seat.stage is Stage.AWAITING and self._is_too_much(size_bytes):
-            seat.end(TooLarge("Too much came before a token. Send the token first."))
+            seat.end(too_much_before_a_token(self._services.options.max_unauthenticated_bytes))
             return
         seat.take(message, size_bytes)
         if isinstance(message, SyncStep2) and not self._flushed:

@@ -102,10 +102,8 @@ class Audience:
         for peer in list(self.peers):
             if peer is but:
                 continue
-            if (
-                peer.outbox.congested
-            ):  # it is told all at once when it has drained: nothing queues up
-                peer.misses_presence = True
+            if peer.outbox.congested:
+                peer.misses_presence = True  # it is told all at once when it has drained
             else:
                 peer.send(peer.dialect.awareness(payload))
 

@@ -17,7 +17,6 @@ from segue.errors import (
     SegueError,
     StorageUnavailable,
     TokenExpired,
-    TooLarge,
     Unauthenticated,
 )
 from segue.http.seat import Seat, SyncOptions
@@ -125,7 +124,7 @@ async def test_little_is_held_before_a_token_also_of_tiny_messages() -> None:
     async with scene() as on_stage:
         for _ in range(100):
             on_stage.seat.take(QueryAwareness(), 3)
-        assert isinstance(on_stage.error, TooLarge)
+        assert isinstance(on_stage.error, Overloaded), "a slow token is no reason to end for good"
 
 
 async def test_what_is_held_behind_a_token_is_backlog_of_the_node() -> None:

@@ -229,9 +229,12 @@ async def test_what_strangers_may_have_kept_is_bounded_for_all_documents_togethe
         size = on_stage.options.max_unauthenticated_bytes // 2
         frame = b"\x00\x01" + var_bytes(bytes(size))
         connection.on_message(b"\x01a" + frame)
-        assert on_stage.socket.written == []
+        assert [seat.has_ended for seat in connection._seats()] == [False]
         connection.on_message(b"\x01b" + frame)
-        assert on_stage.socket.written[-1][2:].startswith(b"\x01b\x02\x01")
+        assert [seat.has_ended for seat in connection._seats()] == [False, True]
+        assert on_stage.socket.written == [], "a slow token is no reason to end for good"
+        connection.on_tick(60)
+        assert on_stage.socket.closed == 1013
 
 
 async def test_large_frames_are_for_who_has_shown_a_good_token() -> None:
