@@ -1,0 +1,61 @@
+"""What the server itself writes into a session when it is asked to, as values.
+
+The worker that holds the document makes an update of it. An edit is made for the state it meets: after
+a reload it is made anew, never moved. Each can be repeated: what is there already is no news.
+"""
+
+from typing import Final
+
+import msgspec
+
+from segue.ids import DeviceId, UserId
+
+JsonValue = msgspec.Raw
+"""JSON as it came, unread until the worker puts it into the document."""
+
+MAX_TITLE: Final = 200
+"""Characters of a session's title."""
+
+
+class Author(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who wrote a message. `kind` is "user" or "agent"."""
+
+    kind: str
+    id: UserId
+    device: DeviceId = DeviceId("")
+    name: str = ""
+
+
+class NewPart(msgspec.Struct, frozen=True):
+    """A part of a new message: a text, or a value of any other type that is kept as it is.
+
+    `value` is a JSON object with a `type`; a part of type "text" has its `text` merged as a Y.Text.
+    """
+
+    type: str
+    value: JsonValue
+
+
+class AddMessage(msgspec.Struct, frozen=True, tag="add_message"):
+    """Adds a message, complete, behind the active one; an id that is in use is no news.
+
+    `supersedes` makes it another version of that message, in its place.
+    """
+
+    id: str
+    role: str
+    author: Author
+    created_at: int
+    parts: tuple[NewPart, ...]
+    metadata: JsonValue | None = None
+    supersedes: str | None = None
+
+
+class SetSession(msgspec.Struct, frozen=True, tag="set_session"):
+    """Sets what is not None of a session's own fields. `settings` is a JSON object."""
+
+    title: str | None = None
+    settings: JsonValue | None = None
+
+
+Edit = AddMessage | SetSession

@@ -1,0 +1,71 @@
+"""What can be read of a session without speaking Yjs: questions, and the shapes of their answers.
+
+The worker that holds the document answers with JSON. What is in a document is its members' data:
+fields that don't have the type promised here are left out or replaced by the default.
+"""
+
+from typing import Final
+
+import msgspec
+
+from segue.document.edits import Author
+
+MAX_PAGE: Final = 200
+
+
+class ViewMessages(msgspec.Struct, frozen=True, tag="messages"):
+    """Asks for the last `limit` messages of the active path with a `seq` below `before`."""
+
+    limit: int
+    before: int | None = None
+
+
+class ViewMessage(msgspec.Struct, frozen=True, tag="message"):
+    """Asks for one message, wherever in the tree it is; answered by a `MessageView` or null."""
+
+    id: str
+
+
+class ViewSession(msgspec.Struct, frozen=True, tag="session"):
+    """Asks for a session's own fields; answered by a `SessionView`."""
+
+
+View = ViewMessages | ViewMessage | ViewSession
+
+
+class MessageView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message. `created_at` is in milliseconds since 1970.
+
+    `status` is sending, queued, streaming, complete, cancelled, interrupted or error. `parts` are JSON
+    objects with a `type`; texts are plain strings in `text`. `versions` are the ids of all messages in
+    its place, oldest first, where there are several.
+    """
+
+    id: str
+    role: str
+    author: Author
+    created_at: int
+    seq: int | None
+    parent: str | None
+    status: str
+    parts: list[dict[str, object]]
+    supersedes: str | None = None
+    run: str | None = None
+    metadata: object = None
+    versions: list[str] = []
+
+
+class MessagesPage(msgspec.Struct, frozen=True):
+    """A part of the active path, oldest first. `has_more`: there are older ones before it."""
+
+    messages: list[MessageView]
+    has_more: bool
+
+
+class SessionView(msgspec.Struct, frozen=True):
+    """A session's own fields. `last_seq` counts its messages, versions and withdrawn ones included."""
+
+    title: str
+    head: str | None
+    last_seq: int
+    settings: dict[str, object]
