@@ -7,6 +7,9 @@ DocumentId = NewType("DocumentId", str)
 UserId = NewType("UserId", str)
 DeviceId = NewType("DeviceId", str)
 
+SERVER: Final = UserId("")
+"""The user in whose name the server itself writes; no token's user can be it."""
+
 HOME_NAME: Final = "home"
 """What a client calls its own home document; never the id of a session."""
 

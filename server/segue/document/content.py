@@ -5,6 +5,7 @@ and none of the name of an XML hook, so that what it would see is not what was s
 are refused; current clients make neither.
 """
 
+import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -43,6 +44,8 @@ _STRING_TAG: Final = 119
 _INTEGER_TAG: Final = 125
 _BYTES_TAG: Final = 116
 _FIXED_BYTES: Final = {127: 0, 126: 0, 124: 4, 123: 8, 122: 8, 121: 0, 120: 0}
+_CONSTANTS: Final = {127: None, 126: None, 121: False, 120: True}
+_FLOATS: Final = {124: struct.Struct(">f"), 123: struct.Struct(">d")}
 _MAX_INTEGER_BYTES: Final = 8
 _NO_CUTS: Final[tuple[int, ...]] = ()
 
@@ -239,7 +242,7 @@ READERS: Final[dict[int, Callable[[bytes, int], Content]]] = {
 def decode_any(data: bytes, index: int) -> tuple[object, int]:
     """Gives the value at `index` of data that a reader has passed, and the index after it.
 
-    Undefined is None; recursive, for the readers bound the depth.
+    Undefined is None, whole numbers and bytes stay encoded; recursive, for the readers bound the depth.
     """
     tag = data[index]
     if tag == _OBJECT_TAG:
@@ -249,10 +252,10 @@ def decode_any(data: bytes, index: int) -> tuple[object, int]:
     if tag == _STRING_TAG:
         return read_text(data, index + 1)
     end = _skip_scalar(data, index + 1, tag)
-    if tag in (126, 127):
-        return None, end
-    if tag in (120, 121):
-        return tag == 120, end
+    if tag in _CONSTANTS:
+        return _CONSTANTS[tag], end
+    if tag in _FLOATS:
+        return _FLOATS[tag].unpack_from(data, index + 1)[0], end
     return data[index:end], end
 
 

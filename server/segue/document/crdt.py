@@ -5,11 +5,14 @@ pycrdt's PanicException is a BaseException, and an exception does not roll its t
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pycrdt import Doc, Text, TransactionEvent
+from pycrdt import Doc, Map, Text, TransactionEvent
 
 T = TypeVar("T")
+
+Roots = Callable[[str], Map[object]]
+"""Gives a root of the document as a map."""
 
 
 class Failed(Exception):
@@ -17,11 +20,31 @@ class Failed(Exception):
 
 
 class Crdt:
-    """A Yjs document. It is given proven updates only, in causal order, and never edits by itself."""
+    """A Yjs document. It is given proven updates only, in causal order.
+
+    What the server writes gets a client id of this life of the document alone: one that came again
+    would count on from where nobody else is.
+    """
 
     def __init__(self) -> None:
         """Makes an empty document."""
-        self._doc: Doc[Text] = Doc()
+        self._doc: Doc[Any] = Doc()
+
+    def edit(self, change: Callable[[Roots], None]) -> bytes:
+        """Has maps changed in one transaction; gives the update that says so, empty if nothing did.
+
+        Raises:
+            Failed: the document has to be thrown away.
+        """
+        return _guarded(lambda: self._edit(change))
+
+    def read(self, question: Callable[[Roots], T]) -> T:
+        """Has maps read; an error in the document's data is `Failed`, so questions raise nothing.
+
+        Raises:
+            Failed: the document has to be thrown away.
+        """
+        return _guarded(lambda: question(self._root))
 
     def apply(self, update: bytes) -> None:
         """Merges an update.
@@ -64,6 +87,18 @@ class Crdt:
             Failed: the document has to be thrown away.
         """
         return _guarded(self._doc.get_state)
+
+    def _root(self, name: str) -> Map[object]:
+        found: Map[object] = self._doc.get(name, type=Map)
+        return found
+
+    def _edit(self, change: Callable[[Roots], None]) -> bytes:
+        made: list[bytes] = []
+        subscription = self._doc.observe(lambda event: made.append(event.update))
+        with self._doc.transaction():
+            change(self._root)
+        self._doc.unobserve(subscription)
+        return b"".join(made)
 
     def _apply_watched(self, update: bytes) -> bool:
         events: list[None] = []

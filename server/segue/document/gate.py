@@ -19,7 +19,7 @@ from typing import Final
 
 from segue.auth.grants import Role
 from segue.document.content import DELETED, GC, Refusal
-from segue.document.grants import Identity, Memory, Review, identity_of
+from segue.document.grants import Known, Memory, Review, identity_of
 from segue.document.places import Part, Place, Places
 from segue.document.ranges import DeleteSet, Ranges, covers
 from segue.document.update import Id, ParsedUpdate, Section, Struct
@@ -53,6 +53,30 @@ class Writer:
 
 
 @dataclass(slots=True)
+class Touched:
+    """What of a conversation an update put or deleted, in its order: ids, and a field of `session`."""
+
+    messages: dict[str, None] = field(default_factory=dict)
+    requests: dict[str, None] = field(default_factory=dict)
+    session: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.messages or self.requests or self.session)
+
+    def add(self, place: Place) -> None:
+        """Takes note of a place."""
+        match place.part:
+            case Part.ENTRY:
+                self.messages[place.entry or ""] = None
+            case Part.REQUEST:
+                self.requests[place.entry or ""] = None
+            case Part.SESSION:
+                self.session = True
+            case _:
+                pass
+
+
+@dataclass(slots=True)
 class _Draft:
     """What an update changes while it is being checked; taken back if it is refused."""
 
@@ -62,6 +86,7 @@ class _Draft:
     vector: dict[int, int | None] = field(default_factory=dict)
     cuts: list[Id] = field(default_factory=list)
     gone: list[tuple[int, int, int]] = field(default_factory=list)
+    touched: Touched = field(default_factory=Touched)
 
 
 class Gate:
@@ -75,8 +100,10 @@ class Gate:
         """`deleted_now` computes the CRDT's own delete set; slow, asked only where it decides."""
         self.vector: dict[int, int] = {}
         self.owners: dict[int, UserId] = {}
-        self._authors: dict[str, Identity] = {}
-        self._memory = Memory(self._authors)
+        self.known = Known()
+        self.touched = Touched()
+        self._memory = Memory(self.known)
+        self._holds_conversation = False
         self._places = Places()
         self._deleted = DeleteSet()
         self._cuts: set[Id] = set()
@@ -105,6 +132,7 @@ class Gate:
             self._undo(draft)
             raise
         self._keep(draft, writer)
+        self.touched = draft.touched
         return Admission.NEWS if queues else Admission.DELETES
 
     @property
@@ -160,7 +188,7 @@ class Gate:
     def _check(self, draft: _Draft, writer: Writer, deletes: dict[int, Ranges]) -> None:
         review = None
         if writer.role is not None and writer.user is not None:
-            review = Review(self._authors, identity_of(writer.role, writer.user))
+            review = Review(self.known, identity_of(writer.role, writer.user))
         for client, section in draft.queues.items():
             self._integrate(draft, client, section.end, review)
         for client, ranges in draft.parsed.deletes.items():
@@ -168,7 +196,7 @@ class Gate:
                 if (client, start) in self._cuts or (client, end) in self._cuts:
                     raise Refusal("it cuts a character in half")
         if review is not None:
-            self._review_deletes(review, deletes)
+            self._review_deletes(draft, review, deletes)
             review.settle(draft.parsed.deletes)
 
     def _integrate(self, draft: _Draft, client: int, until: int, review: Review | None) -> None:
@@ -231,6 +259,8 @@ class Gate:
         if strict and place.keyed and struct.length > 1 and struct.ref != DELETED:
             self._check_overwritten(draft, client, clock, struct)
         if place.part is not Part.NONE:
+            self._holds_conversation = True
+            draft.touched.add(place)
             if review is None:
                 self._memory.insert(struct, place, draft.parsed.data)
             else:
@@ -261,17 +291,23 @@ class Gate:
         ):
             raise Refusal("it cuts a character in half")
 
-    def _review_deletes(self, review: Review, deletes: dict[int, Ranges]) -> None:
-        if not self._authors and not review.entries:
+    def _review_deletes(self, draft: _Draft, review: Review, deletes: dict[int, Ranges]) -> None:
+        if not self._holds_conversation:
             return
-        touched = self._messages_in(deletes)
-        if any(self._authors.get(place.message or "") != review.identity for place in touched):
+        touched = self._parts_in(deletes)
+        if any(self._is_foreign(place, review) for place in touched):
             self._refresh()
-            touched = self._messages_in(self._deleted.missing(deletes))
+            touched = self._parts_in(self._deleted.missing(deletes))
         for place in touched:
             review.delete(place)
+            draft.touched.add(place)
 
-    def _messages_in(self, deletes: dict[int, Ranges]) -> list[Place]:
+    def _is_foreign(self, place: Place, review: Review) -> bool:
+        if place.part is Part.SESSION:
+            return False
+        return self.known.authors.get(place.entry or "") != review.identity
+
+    def _parts_in(self, deletes: dict[int, Ranges]) -> list[Place]:
         return [
             place
             for client, ranges in deletes.items()

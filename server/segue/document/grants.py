@@ -1,9 +1,14 @@
-"""The author rule: who writes a message, and that nobody else ever touches it.
+"""Who may write what of a conversation; everything else in a document is free.
 
-A message is `messages[id]`, a Y.Map. It comes with its `author` in one update: `{kind, id, ...}` as
-a JSON object or a Y.Map, `kind` "agent" for the role agent and else "user", `id` the connection's
-user. Only that identity may put anything under the id again, or delete it; a message that stays keeps
-its author. Other roots are free.
+The author rule: a message is `messages[id]`, a Y.Map. It comes with its `author` in one update:
+`{kind, id, ...}` as a JSON object or a Y.Map, `kind` "agent" for the role agent and else "user", `id`
+the connection's user. Only that identity may put anything under the id again, or delete it; a message
+that stays keeps its author.
+
+The order is the server's: a message's `seq`, its `parent` once it is there, the session's `head`.
+
+A request is `requests[id]`, a JSON object with a `kind` and `by`, the connection's user: written once,
+answered and removed by the server alone.
 """
 
 from dataclasses import dataclass, field
@@ -20,6 +25,7 @@ Identity = tuple[str, str]
 """Kind ("user" or "agent") and id of who writes."""
 
 _WHOLE_AUTHOR: Final = frozenset((Part.AUTHOR, Part.AUTHOR_KIND, Part.AUTHOR_ID))
+_SERVERS: Final = "the order of messages is the server's: "
 
 
 def identity_of(role: Role, user: UserId) -> Identity:
@@ -28,39 +34,86 @@ def identity_of(role: Role, user: UserId) -> Identity:
 
 
 @dataclass(slots=True)
-class Review:
-    """Collects what one update does to messages; `settle` is the verdict on the whole of it."""
+class Known:
+    """What is known of a conversation: who wrote each message, ids of requests, the highest seq ever."""
 
-    authors: dict[str, Identity]
+    authors: dict[str, Identity] = field(default_factory=dict)
+    requests: set[str] = field(default_factory=set)
+    last_seq: int = 0
+
+
+@dataclass(slots=True)
+class Review:
+    """Collects what one update does to a conversation; `settle` is the verdict on the whole of it."""
+
+    known: Known
     identity: Identity
+    requests: set[str] = field(default_factory=set)
     entries: dict[Id, str] = field(default_factory=dict)
     created: set[str] = field(default_factory=set)
     given: dict[Id, set[Part]] = field(default_factory=dict)
     taken: list[tuple[Id, Part]] = field(default_factory=list)
 
     def insert(self, item: Id, struct: Struct, place: Place, data: bytes) -> None:
-        """Notes a new struct at a message's place.
+        """Notes a new struct at a place of the conversation.
 
         Raises:
             Refusal: the message is another's, or the content can't be there.
         """
+        match place.part:
+            case Part.SESSION:
+                return
+            case Part.HEAD:
+                raise Refusal(_SERVERS + "ask for another `head` with a request of kind switch")
+            case Part.SEQ:
+                raise Refusal(_SERVERS + "it gives each message its `seq`")
+            case Part.REQUEST:
+                self._insert_request(struct, _entry(place), data)
+            case _:
+                self._insert_in_message(item, struct, place, data)
+
+    def _insert_request(self, struct: Struct, request: str, data: bytes) -> None:
+        if request in self.known.requests or request in self.requests:
+            raise Refusal("a request is written once; ask again under another id")
+        if struct.ref == DELETED:
+            return
+        values = _values(struct, data)
+        if not values or not all(self._is_request(value) for value in values):
+            raise Refusal("a request is an object with a `kind` and with `by`, who sends it")
+        self.requests.add(request)
+
+    def _is_request(self, value: object) -> bool:
+        if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+            return False
+        return value.get("by") == self.identity[1]
+
+    def _insert_in_message(self, item: Id, struct: Struct, place: Place, data: bytes) -> None:
         self._check_owner(place)
+        if place.part is Part.PARENT and place.host is not None:
+            if _entry(place) not in self.created:
+                raise Refusal(_SERVERS + "a message keeps its `parent`")
+            self.given.setdefault(place.host, set()).add(Part.PARENT)
+            return
         if struct.ref == DELETED:
             return
         if place.part is Part.ENTRY:
             if struct.kind != MAP_TYPE:
                 raise Refusal("a message has to be a Y.Map")
-            self.entries[item] = _message(place)
-            self.created.add(_message(place))
+            self.entries[item] = _entry(place)
+            self.created.add(_entry(place))
         elif place.host is not None:
             self._insert_author(struct, place, place.host, data)
 
     def delete(self, place: Place) -> None:
-        """Notes that something of a message is deleted which was not before.
+        """Notes that something of a conversation is deleted which was not before.
 
         Raises:
-            Refusal: the message is another's.
+            Refusal: the message is another's, or it is the server's to delete.
         """
+        if place.part is Part.HEAD or (place.part is Part.REQUEST and self._was_sent(place)):
+            raise Refusal("requests and the active message are the server's to remove")
+        if place.entry is None or place.part is Part.REQUEST:
+            return
         self._check_owner(place)
         if place.host is not None:
             self.taken.append((place.host, place.part))
@@ -72,19 +125,25 @@ class Review:
             Refusal: an author is missing.
         """
         for host, given in self.given.items():
-            if Part.AUTHOR in given and given != _WHOLE_AUTHOR and not _covers(deletes, host):
+            author = given & _WHOLE_AUTHOR
+            if Part.AUTHOR in author and author != _WHOLE_AUTHOR and not _covers(deletes, host):
                 raise Refusal("an author has a kind and an id")
         for host, part in self.taken:
             if part not in self.given.get(host, ()) and not _covers(deletes, host):
-                raise Refusal("a message keeps its author")
+                what = "place" if part in (Part.SEQ, Part.PARENT) else "author"
+                raise Refusal(f"a message keeps its {what}")
         staying = [entry for entry in self.entries if not _covers(deletes, entry)]
         if any(Part.AUTHOR not in self.given.get(entry, ()) for entry in staying):
             raise Refusal("a new message has to name its author")
-        self.authors.update((self.entries[entry], self.identity) for entry in staying)
+        self.known.authors.update((self.entries[entry], self.identity) for entry in staying)
+        self.known.requests |= self.requests
+
+    def _was_sent(self, place: Place) -> bool:
+        return _entry(place) not in self.requests
 
     def _check_owner(self, place: Place) -> None:
-        message = _message(place)
-        owner = self.authors.get(message)
+        message = _entry(place)
+        owner = self.known.authors.get(message)
         if owner is None:
             if place.part is not Part.ENTRY and message not in self.created:
                 raise Refusal("the message has no author who could change it")
@@ -110,31 +169,41 @@ class Review:
 
 @dataclass(slots=True)
 class Memory:
-    """Learns the authors of messages from what was reviewed when it came: log and snapshot."""
+    """Learns what is known from what was reviewed when it came: log, snapshot and the server's own."""
 
-    authors: dict[str, Identity]
+    known: Known
     halves: dict[str, dict[Part, object]] = field(default_factory=dict)
 
     def insert(self, struct: Struct, place: Place, data: bytes) -> None:
-        """Takes the author, or a half of it, that a struct at a message's place holds."""
-        if place.host is None:
-            return
-        for value in _values(struct, data):
-            if place.part is Part.AUTHOR:
-                self._learn(_message(place), _identity_in(value))
-            else:
-                halves = self.halves.setdefault(_message(place), {})
-                halves[place.part] = value
-                kind, user = halves.get(Part.AUTHOR_KIND), halves.get(Part.AUTHOR_ID)
-                self._learn(_message(place), _identity_in({"kind": kind, "id": user}))
+        """Takes what a struct at a place of the conversation tells."""
+        match place.part:
+            case Part.AUTHOR:
+                for value in _values(struct, data):
+                    self._learn(_entry(place), _identity_in(value))
+            case Part.AUTHOR_KIND | Part.AUTHOR_ID:
+                for value in _values(struct, data):
+                    self._learn_half(_entry(place), place.part, value)
+            case Part.REQUEST:
+                self.known.requests.add(_entry(place))
+            case Part.SEQ:
+                seqs = [v for v in _values(struct, data) if isinstance(v, float)]
+                self.known.last_seq = max(self.known.last_seq, *map(int, seqs), 0)
+            case _:
+                pass
+
+    def _learn_half(self, message: str, part: Part, value: object) -> None:
+        halves = self.halves.setdefault(message, {})
+        halves[part] = value
+        kind, user = halves.get(Part.AUTHOR_KIND), halves.get(Part.AUTHOR_ID)
+        self._learn(message, _identity_in({"kind": kind, "id": user}))
 
     def _learn(self, message: str, identity: Identity | None) -> None:
         if identity is not None:
-            self.authors[message] = identity
+            self.known.authors[message] = identity
 
 
-def _message(place: Place) -> str:
-    return place.message or ""
+def _entry(place: Place) -> str:
+    return place.entry or ""
 
 
 def _values(struct: Struct, data: bytes) -> list[object]:

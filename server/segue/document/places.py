@@ -37,17 +37,15 @@ from segue.document.content import (
     XML_TEXT_TYPE,
     Refusal,
 )
+from segue.document.schema import HEAD, MESSAGES, REQUESTS, SESSION
 from segue.document.update import Id, Struct
-
-MESSAGES: Final = "messages"
-"""The root with the conversation: id -> Y.Map."""
 
 MAX_NESTING: Final = 100
 """Shared types inside each other; deleting recurses over them."""
 
 
 class Part(IntEnum):
-    """What of a message is written."""
+    """What of a conversation is written: a message or something of it, a request, a session's field."""
 
     NONE = 0
     ENTRY = 1
@@ -55,20 +53,26 @@ class Part(IntEnum):
     AUTHOR_KIND = 3
     AUTHOR_ID = 4
     INSIDE = 5
+    SEQ = 6
+    PARENT = 7
+    REQUEST = 8
+    SESSION = 9
+    HEAD = 10
 
 
 class Place(msgspec.Struct, frozen=True):
     """Where an item is: in what kind of type, under a key or in the sequence, how deep.
 
-    `root` is set in the sequence of a root, whose kind shows in what it holds. `host` is the message's
-    own type where it matters which of several under one id it is. A `tomb` is deleted content.
+    `root` is set in the sequence of a root, whose kind shows in what it holds. `entry` is the id of the
+    message or request. `host` is the message's own type where it matters which of several under one id
+    it is. A `tomb` is deleted content.
     """
 
     keyed: bool
     kind: int
     depth: int
     root: str | None = None
-    message: str | None = None
+    entry: str | None = None
     part: Part = Part.NONE
     host: Id | None = None
     tomb: bool = False
@@ -90,7 +94,9 @@ _SEQUENCE_CONTENT: Final = {
     ELEMENT_TYPE: _NODE_CONTENT,
     FRAGMENT_TYPE: _NODE_CONTENT,
 }
+_MESSAGE_PARTS: Final = {"author": Part.AUTHOR, "seq": Part.SEQ, "parent": Part.PARENT}
 _AUTHOR_PARTS: Final = {"kind": Part.AUTHOR_KIND, "id": Part.AUTHOR_ID}
+_ROOT_PARTS: Final = {MESSAGES: Part.ENTRY, REQUESTS: Part.REQUEST}
 _ROOT_KIND: Final = {
     STRING: TEXT_TYPE,
     EMBED: TEXT_TYPE,
@@ -257,10 +263,9 @@ class Places:
         """Gives the place under a key, or in the sequence, of a root or a nested type."""
         keyed = sub is not None
         if isinstance(parent, str):
-            if keyed and parent == MESSAGES:
-                return self._value(Place(keyed, NO_TYPE, 0, message=sub, part=Part.ENTRY))
-            root = None if keyed else parent
-            return self._value(Place(keyed, NO_TYPE, 0, root))
+            if sub is not None:
+                return self._value(_under_root(parent, sub))
+            return self._value(Place(keyed, NO_TYPE, 0, parent))
         kind = self._kinds.get(parent)
         above = self.at(parent)
         if kind is None:
@@ -270,7 +275,7 @@ class Places:
         if strict and above.depth == MAX_NESTING:
             raise Refusal("types are nested too deeply")
         part, host = _part_below(above, parent, sub)
-        return self._value(Place(keyed, kind, above.depth + 1, None, above.message, part, host))
+        return self._value(Place(keyed, kind, above.depth + 1, None, above.entry, part, host))
 
     def _check_content(self, struct: Struct, place: Place) -> None:
         if place is GONE:
@@ -313,12 +318,22 @@ class Places:
         return self._values.setdefault(place, place)
 
 
+def _under_root(root: str, key: str) -> Place:
+    part = _ROOT_PARTS.get(root)
+    if part is not None:
+        return Place(keyed=True, kind=NO_TYPE, depth=0, entry=key, part=part)
+    if root == SESSION:
+        part = Part.HEAD if key == HEAD else Part.SESSION
+        return Place(keyed=True, kind=NO_TYPE, depth=0, part=part)
+    return Place(keyed=True, kind=NO_TYPE, depth=0)
+
+
 def _part_below(above: Place, parent: Id, sub: str | None) -> tuple[Part, Id | None]:
     match above.part:
-        case Part.NONE:
+        case Part.NONE | Part.REQUEST | Part.SESSION | Part.HEAD:
             return Part.NONE, None
-        case Part.ENTRY if sub == "author":
-            return Part.AUTHOR, parent
+        case Part.ENTRY if sub in _MESSAGE_PARTS:
+            return _MESSAGE_PARTS[sub], parent
         case Part.AUTHOR if sub in _AUTHOR_PARTS:
             return _AUTHOR_PARTS[sub], above.host
         case _:

@@ -8,15 +8,28 @@ from collections.abc import Iterable
 from typing import Final, Self
 
 from segue.auth.grants import Role
+from segue.document import reader, writer
 from segue.document import snapshot as snapshots
 from segue.document.content import Refusal
-from segue.document.crdt import Crdt, Failed
+from segue.document.crdt import Crdt, Failed, Roots
 from segue.document.gate import READ_ONLY, Admission, Gate, MissingPast, Writer
 from segue.document.ranges import Ranges
 from segue.document.same import same_content
-from segue.document.submission import LoggedUpdate, Submission
+from segue.document.sequencer import Sequencer
+from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.document.update import ParsedUpdate, parse
-from segue.document.verdict import Accepted, Gap, NoNews, Refused, Span, Verdict
+from segue.document.verdict import (
+    Accepted,
+    Gap,
+    Made,
+    NoNews,
+    Refused,
+    Span,
+    Summary,
+    Verdict,
+)
+from segue.document.views import View
+from segue.ids import SERVER
 from segue.wire.vector import decode_vector, encode_vector
 
 _NOTHING: Final = encode_vector({})
@@ -43,6 +56,7 @@ class Replica:
         """
         self._crdt = Crdt()
         self._gate = Gate(self._deleted_now)
+        self._sequencer = Sequencer(self._gate.known)
         self._gated = gated
 
     @classmethod
@@ -60,6 +74,7 @@ class Replica:
                 replica._load_snapshot(snapshot)
             for update in updates:
                 replica._load(update.data, Writer(update.user))
+            replica._crdt.read(replica._sequencer.load)
         except (Refusal, MissingPast, Failed, ValueError) as error:
             raise Broken(None, f"the log can't be loaded: {error}") from error
         return replica
@@ -94,6 +109,41 @@ class Replica:
             case Admission.NEWS | Admission.DELETES:
                 return self._apply(submission, admission, spans)
 
+    def edit(self, order: Order) -> Verdict:
+        """Makes an edit of the server's own, for the document as it is now.
+
+        Raises:
+            Broken: the CRDT failed on it.
+        """
+        try:
+            change = self._crdt.read(lambda root: self._prepare(root, order))
+            if change is None:
+                return NoNews(order.number, ())
+            if isinstance(change, Refusal):
+                return Refused(order.number, str(change))
+            made, summary = self._write(change)
+        except Failed as failure:
+            raise Broken(Refused(order.number, _UNHOLDABLE), str(failure)) from failure
+        return Accepted(order.number, (), made, summary)
+
+    def view(self, view: View) -> bytes:
+        """Answers a view with JSON.
+
+        Raises:
+            Broken: the CRDT failed on it.
+        """
+        try:
+            return self._crdt.read(
+                lambda root: reader.answer(root, self._sequencer, self._last_seq, view)
+            )
+        except Failed as failure:
+            raise Broken(None, str(failure)) from failure
+
+    @property
+    def summary(self) -> Summary:
+        """What lists of sessions show of it."""
+        return self._crdt.read(lambda root: reader.summary(root, self._last_seq))
+
     def state(self, since: bytes) -> bytes:
         """Encodes what a device with state vector `since` misses, and the whole delete set.
 
@@ -123,7 +173,11 @@ class Replica:
                 return b""
         except Failed as failure:
             raise Broken(None, str(failure)) from failure
-        return snapshots.encode(state, self._gate.owners)
+        return snapshots.encode(state, self._gate.owners, self._last_seq)
+
+    @property
+    def _last_seq(self) -> int:
+        return self._gate.known.last_seq
 
     def _admit(self, parsed: ParsedUpdate, submission: Submission) -> Admission | None:
         """Asks the gate; None is a gap. A viewer has none: it would send what it may not."""
@@ -143,9 +197,29 @@ class Replica:
                 self._crdt.apply(data)
             elif not self._crdt.apply_deletes(data):
                 return NoNews(number, spans)
+            touched = self._gate.touched
+            made, summary = self._write(lambda _: touched) if touched else (None, None)
         except Failed as failure:
             raise Broken(Refused(number, _UNHOLDABLE), str(failure)) from failure
-        return Accepted(number, spans)
+        return Accepted(number, spans, made, summary)
+
+    def _prepare(self, root: Roots, order: Order) -> writer.Change | Refusal | None:
+        try:
+            return writer.prepare(root, self._sequencer, order.edit)
+        except Refusal as refusal:  # not the document's failure
+            return refusal
+
+    def _write(self, change: writer.Change) -> tuple[Made | None, Summary]:
+        """Makes a change and what follows from it for the order, in one transaction."""
+        data = self._crdt.edit(lambda root: self._sequencer.follow(root, change(root)))
+        if not data:
+            return None, self.summary
+        try:
+            parsed = parse(data)
+            self._gate.admit(parsed, Writer(SERVER))
+        except (Refusal, MissingPast) as error:
+            raise Failed(f"an edit of the server's own: {error}") from error
+        return Made(data, _spans(parsed)), self.summary
 
     def _apply_ungated(self, submission: Submission) -> Verdict:
         try:
@@ -157,6 +231,7 @@ class Replica:
     def _load_snapshot(self, snapshot: bytes) -> None:
         decoded = snapshots.decode(snapshot)
         self._gate.owners.update(decoded.owners())
+        self._gate.known.last_seq = decoded.last_seq
         self._load(decoded.state, Writer(None))
 
     def _load(self, data: bytes, writer: Writer) -> None:

@@ -10,22 +10,26 @@ _VERSION: Final = b"\x01"
 
 
 class Snapshot(msgspec.Struct, frozen=True, array_like=True):
-    """A merged state. `clients` are the client ids of each user who wrote in the document."""
+    """A merged state. `clients` are the client ids of each user who wrote in the document.
+
+    `last_seq` is the highest that a message was ever given, also one that is gone.
+    """
 
     state: bytes
     clients: dict[UserId, list[int]]
+    last_seq: int = 0
 
     def owners(self) -> dict[int, UserId]:
         """Gives the owner of each client id."""
         return {client: user for user, clients in self.clients.items() for client in clients}
 
 
-def encode(state: bytes, owners: dict[int, UserId]) -> bytes:
-    """Frames a state with the owners of its client ids, behind a byte for the format's version."""
+def encode(state: bytes, owners: dict[int, UserId], last_seq: int) -> bytes:
+    """Frames a state with what it doesn't tell itself, behind a byte for the format's version."""
     clients: dict[UserId, list[int]] = {}
     for client, user in owners.items():
         clients.setdefault(user, []).append(client)
-    return _VERSION + msgspec.msgpack.encode(Snapshot(state, clients))
+    return _VERSION + msgspec.msgpack.encode(Snapshot(state, clients, last_seq))
 
 
 def decode(data: bytes) -> Snapshot:

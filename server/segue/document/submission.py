@@ -3,6 +3,7 @@
 import msgspec
 
 from segue.auth.grants import Role
+from segue.document.edits import Edit
 from segue.ids import DeviceId, UserId
 
 
@@ -20,3 +21,10 @@ class Submission(msgspec.Struct, frozen=True, array_like=True):
     number: int
     role: Role
     update: LoggedUpdate
+
+
+class Order(msgspec.Struct, frozen=True, array_like=True):
+    """An edit of the server's on its way in; numbered together with submissions."""
+
+    number: int
+    edit: Edit

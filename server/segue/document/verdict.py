@@ -6,11 +6,31 @@ Span = tuple[int, int, int]
 """Client id, first clock, end clock (exclusive) of what an update inserts for that client."""
 
 
+class Made(msgspec.Struct, frozen=True, array_like=True):
+    """An update that the server made itself, and what it inserts."""
+
+    data: bytes
+    spans: tuple[Span, ...]
+
+
+class Summary(msgspec.Struct, frozen=True, array_like=True):
+    """What lists of sessions show of one; `last_seq` is the highest `seq` that was ever given."""
+
+    title: str = ""
+    last_seq: int = 0
+
+
 class Accepted(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """The update was applied and belongs in the log."""
+    """The update was applied and belongs in the log, in one row with what the server `made` of it.
+
+    Of an edit of the server's all is `made`, and `spans` is empty. `summary` is there when it may
+    have changed.
+    """
 
     number: int
     spans: tuple[Span, ...]
+    made: Made | None = None
+    summary: Summary | None = None
 
 
 class NoNews(msgspec.Struct, frozen=True, array_like=True, tag=True):

@@ -5,7 +5,7 @@ Complexity: a broadcast encodes each update once per dialect and name, and is on
 
 from collections.abc import Iterable
 
-from segue.hub.flight import Entry
+from segue.hub.entries import Entry, Sent
 from segue.hub.peer import Peer, Phase
 from segue.hub.presence import Presence
 from segue.wire.awareness import AwarenessEntry, encode_awareness
@@ -53,7 +53,7 @@ class Audience:
     def broadcast(self, entries: list[Entry]) -> None:
         """Writes updates that became durable to every LIVE peer, and acks to their senders."""
         for entry in entries:
-            for client, _, end in entry.spans:
+            for client, _, end in entry.all_spans:
                 self._vector[client] = max(end, self._vector.get(client, 0))
         self._vector_bytes = None
         acks = _acks(entries)
@@ -64,7 +64,11 @@ class Audience:
             ready = frames.get(key)
             if ready is None:
                 dialect = peer.dialect
-                ready = b"".join(binary_frame(dialect.update(e.update.data)) for e in entries)
+                ready = b"".join(
+                    binary_frame(dialect.update(update.data))
+                    for entry in entries
+                    for update in entry.logged
+                )
                 frames[key] = ready
             ack = acks.pop(peer, None)
             peer.outbox.write(ready if ack is None else ready + ack)
@@ -111,9 +115,10 @@ class Audience:
 def _acks(entries: Iterable[Entry]) -> dict[Peer, bytes]:
     acks: dict[Peer, bytes] = {}
     for entry in entries:
-        peer, debt = entry.peer, entry.debt
-        if debt is None or peer.owed is None:
+        if not isinstance(entry, Sent) or entry.debt is None or entry.peer.owed is None:
             continue
+        peer, debt = entry.peer, entry.debt
+        assert peer.owed is not None
         count = peer.owed.pay(debt)
         status = peer.dialect.status(saved=True)
         if count and status is not None:

@@ -10,55 +10,17 @@ Invariants:
    them that are durable. What shows state carries the `accepted_count` it was taken at and leaves
    once `committed_count` has reached it: nothing uncommitted is ever shown.
 3. `restart` gives every entry without an outcome, in an order in which it can be submitted again.
+   What the server had made of one is forgotten: it is made anew for the state that is met then.
 """
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
-from segue.auth.grants import Role
-from segue.document.submission import LoggedUpdate, Submission
-from segue.document.verdict import Accepted, NoNews, Span, Verdict
-from segue.hub.peer import Peer
-from segue.wire.owed import Debt
+from segue.document.submission import LoggedUpdate
+from segue.document.verdict import Accepted, NoNews, Verdict
+from segue.hub.entries import Entry
 from segue.workers.ports import State
-
-_OVERHEAD_BYTES: Final = 512
-"""What an entry costs beside its update: without it, a bound in bytes would not bound tiny ones."""
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One update, its sender, and what its sender is owed for it."""
-
-    peer: Peer
-    role: Role
-    update: LoggedUpdate
-    debt: Debt | None
-    is_answer: bool
-    number: int = 0
-    spans: tuple[Span, ...] = ()
-
-    @property
-    def size_bytes(self) -> int:
-        """What it counts as backlog."""
-        return size_in_backlog(self.update.data)
-
-    def owe(self, spans: tuple[Span, ...]) -> None:
-        """Notes that the sender is owed a status once this is durable."""
-        if self.peer.owed is not None and self.debt is not None:
-            self.peer.owed.accepted(self.debt, spans)
-
-    def owe_later(self, spans: tuple[Span, ...]) -> None:
-        """Notes that the sender's next answer pays for this."""
-        if self.peer.owed is not None and self.debt is not None:
-            self.peer.owed.gap(self.debt, spans)
-
-
-def size_in_backlog(update: bytes) -> int:
-    """Gives what an update counts as backlog while it has no outcome."""
-    return len(update) + _OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +72,24 @@ class Flight:
         """Keeps an entry for the next incarnation to be asked about."""
         self._unanswered.append(entry)
 
-    def submit(self, entry: Entry) -> Submission:
+    def submit(self, entry: Entry) -> None:
         """Gives the entry its number and keeps it until its verdict."""
         self._number += 1
         entry.number = self._number
         self._unanswered.append(entry)
-        return Submission(self._number, entry.role, entry.update)
 
     def judge(self, verdict: Verdict) -> Entry:
         """Takes the verdict on the oldest unanswered entry, which is returned."""
         entry = self._unanswered.popleft()
         assert entry.number == verdict.number, "verdicts come in the order of submission"
         match verdict:
-            case Accepted(spans=spans):
-                entry.spans = spans
+            case Accepted():
+                entry.spans = verdict.spans
+                entry.made, entry.summary = verdict.made, verdict.summary
                 self.accepted_count += 1
                 self._accepted.append(entry)
-            case NoNews(spans=spans):
-                entry.spans = spans
+            case NoNews():
+                entry.spans = verdict.spans
                 self._waiting.append(Waiting(self.accepted_count, entry))
             case _:
                 pass
@@ -143,9 +105,9 @@ class Flight:
         size = 0
         while self._accepted and (not self._committing or size < max_bytes):
             entry = self._accepted.popleft()
-            size += len(entry.update.data)
+            size += sum(len(update.data) for update in entry.logged)
             self._committing.append(entry)
-        return tuple(entry.update for entry in self._committing)
+        return tuple(update for entry in self._committing for update in entry.logged)
 
     def put_back(self) -> None:
         """Makes the batch that was not written the first to go again."""
@@ -195,6 +157,8 @@ class Flight:
         assert not self._committing, "a batch with the writer has an outcome first"
         known = [w.what for w in self._waiting if isinstance(w.what, Entry)]
         entries = [*self._accepted, *known, *self._unanswered]
+        for entry in entries:
+            entry.made = entry.summary = None
         self._unanswered.clear()
         self._accepted.clear()
         self._waiting.clear()

@@ -2,20 +2,33 @@
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
+import msgspec
 import structlog
 
+from segue.document.edits import Edit
+from segue.document.verdict import Summary
+from segue.document.views import View
+from segue.errors import Restarting, SegueError, StorageUnavailable
 from segue.hub.backlog import Backlog
+from segue.hub.entries import size_in_backlog
 from segue.hub.options import HubOptions
 from segue.hub.peer import Peer
-from segue.hub.room import Room, Services
+from segue.hub.room import Room
+from segue.hub.services import OnSummary, Services
 from segue.hub.strikes import Strikes
 from segue.ids import DocumentId
 from segue.storage.ports import UpdateLog
 from segue.workers.ports import Documents
 
 log = structlog.get_logger()
+
+Answer = TypeVar("Answer")
+
+
+def ignore_summary(document: DocumentId, summary: Summary) -> None:
+    """Is for those who keep no list of sessions."""
 
 
 class Hub:
@@ -26,8 +39,15 @@ class Hub:
     """
 
     def __init__(
-        self, documents: Documents, updates: UpdateLog, options: HubOptions, close_s: float = 5.0
+        self,
+        documents: Documents,
+        updates: UpdateLog,
+        options: HubOptions,
+        on_summary: OnSummary = ignore_summary,
+        close_s: float = 5.0,
     ) -> None:
+        """`on_summary` is told of a session whose title or last `seq` changed, once that is durable."""
+        self._on_summary = on_summary
         self._documents = documents
         self._updates = updates
         self._options = options
@@ -45,7 +65,13 @@ class Hub:
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
         self._services = Services(
-            self._documents, self._updates, self._tasks, self.backlog, Strikes(), self._options
+            self._documents,
+            self._updates,
+            self._tasks,
+            self.backlog,
+            Strikes(),
+            self._options,
+            self._on_summary,
         )
         return self
 
@@ -61,12 +87,55 @@ class Hub:
 
     def attach(self, document: DocumentId, peer: Peer) -> Room:
         """Attaches a device to its document, opening it if need be."""
+        room = self._room(document)
+        room.attach(peer)
+        return room
+
+    async def edit(self, document: DocumentId, edit: Edit) -> None:
+        """Has an edit made in a registered document; returns when it is durable.
+
+        Cancelling it leaves the outcome unknown: repeat it, that is harmless.
+
+        Raises:
+            RefusedUpdate: it can't be made; the text says why.
+            Overloaded: nothing was changed; try again.
+            StorageUnavailable: it isn't durable after `patience_s`, and may become so.
+            SegueError: the document can't be opened, as `UpdateLog.load` says.
+        """
+        size_bytes = size_in_backlog(msgspec.msgpack.encode(edit))
+        await self._patiently(self._room(document).edit(edit, size_bytes))
+
+    async def view(self, document: DocumentId, view: View) -> bytes:
+        """Gives what is committed of a registered document, as the JSON that answers the view.
+
+        Raises:
+            Overloaded: too many ask at once; try again.
+            StorageUnavailable: there is no answer after `patience_s`.
+            SegueError: the document can't be opened, as `UpdateLog.load` says.
+        """
+        return await self._patiently(self._room(document).view(view))
+
+    def end(self, document: DocumentId, error: SegueError) -> None:
+        """Ends a document's room at once, if there is one; all its devices are told why."""
+        if room := self._rooms.get(document):
+            room.abandon(error)
+
+    async def _patiently(self, answer: asyncio.Future[Answer]) -> Answer:
+        try:
+            async with asyncio.timeout(self._options.patience_s):
+                return await answer
+        except TimeoutError:
+            raise StorageUnavailable(
+                f"There was no answer within {self._options.patience_s:.0f} s. What you sent may "
+                "still be saved; repeat the request with the same ids to find out."
+            ) from None
+
+    def _room(self, document: DocumentId) -> Room:
         room = self._rooms.get(document)
         if room is None:
             assert self._services is not None, "the hub was entered"
             room = Room(document, self._services, self._on_ended)
             self._rooms[document] = room
-        room.attach(peer)
         return room
 
     def _on_ended(self, room: Room) -> None:
@@ -81,4 +150,4 @@ class Hub:
         except TimeoutError:
             log.warning("hub.rooms_not_retired", count=len(self._rooms), after_s=self._close_s)
             for room in list(self._rooms.values()):
-                room.abandon()
+                room.abandon(Restarting("The server restarts. Nothing is lost."))

@@ -8,7 +8,8 @@ class HubOptions:
     """Bounds and times of a node's rooms.
 
     `max_update_bytes` bounds one update outside a step 2; `max_batch_bytes` what one document adds
-    to a group commit; `grace_s` is how long a room without devices stays open.
+    to a group commit; `grace_s` is how long a room without devices stays open;
+    `patience_s` how long a caller of the server's own waits for an edit or a view.
     """
 
     max_update_bytes: int = 1 << 20
@@ -17,3 +18,4 @@ class HubOptions:
     max_backlog_bytes: int = 64 << 20
     snapshot_every_rows: int = 500
     grace_s: float = 30.0
+    patience_s: float = 15.0

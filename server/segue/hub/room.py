@@ -7,7 +7,7 @@ States   LOADING   the log is being read; everything that devices send is held
 
 Whatever goes wrong with an incarnation (its worker died, an update broke the document, the log
 moved on without us) has one remedy: back to LOADING. The log is read again, and what has no outcome
-is submitted again, byte for byte.
+is submitted again: updates byte for byte, edits of the server's as orders, to be made anew.
 
 Invariants:
 1. Nothing leaves a room before it is durable: acks, increments and states go out in
@@ -21,27 +21,29 @@ Invariants:
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
 import structlog
 
-from segue.document.submission import LoggedUpdate
-from segue.document.verdict import Accepted, Gap, NoNews, Refused, Verdict
+from segue.document.edits import Edit
+from segue.document.verdict import Accepted, Gap, NoNews, Refused, Summary, Verdict
+from segue.document.views import View
 from segue.errors import Quarantined, Restarting, SegueError, StartOver
 from segue.hub.audience import Audience
-from segue.hub.backlog import Backlog
 from segue.hub.catching_up import CatchingUp
-from segue.hub.flight import Entry, Flight, size_in_backlog
+from segue.hub.entries import Entry, Ordered, Sent
+from segue.hub.flight import Flight
+from segue.hub.grace import Grace
+from segue.hub.intake import Intake
 from segue.hub.loading import read_base
-from segue.hub.options import HubOptions
 from segue.hub.peer import Peer
+from segue.hub.questions import Questions
 from segue.hub.refusing import Refusing
+from segue.hub.services import Services
 from segue.hub.snapshots import Snapshots
-from segue.hub.strikes import Strikes
 from segue.ids import DocumentId
-from segue.storage.ports import Base, Batch, UpdateLog
+from segue.storage.ports import Base, Batch
 from segue.wire.messages import (
     AwarenessUpdate,
     QueryAwareness,
@@ -49,7 +51,7 @@ from segue.wire.messages import (
     SyncStep2,
     Update,
 )
-from segue.workers.ports import Documents, Loss, State
+from segue.workers.ports import Loss, State
 
 log = structlog.get_logger()
 
@@ -66,18 +68,6 @@ class Stage(Enum):
     OPENING = auto()
     OPEN = auto()
     ENDED = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a room works with; shared by all rooms of a node."""
-
-    documents: Documents
-    log: UpdateLog
-    tasks: asyncio.TaskGroup
-    backlog: Backlog
-    strikes: Strikes
-    options: HubOptions
 
 
 class Room:
@@ -97,11 +87,14 @@ class Room:
         self._position: int | None = None
         self._refusing = Refusing(document, services.strikes)
         self._catching_up = CatchingUp(document, services.documents, self._audience)
+        self._questions = Questions(document, services.documents)
+        self._intake = Intake(
+            document, services.documents, services.backlog, self._flight, self._refusing
+        )
         self._snapshots = Snapshots(document, services.log, services.tasks, self._settle)
         self._is_reload_due = False
         self._conflict_at: int | None = None
-        self._is_retiring = False
-        self._grace: asyncio.TimerHandle | None = None
+        self._grace = Grace(services.options.grace_s, self._settle)
         self._ended = asyncio.Event()
         self._load_again()
 
@@ -114,9 +107,7 @@ class Room:
 
     def attach(self, peer: Peer) -> None:
         """Adds a device; it is greeted as soon as the document is open."""
-        self._is_retiring = False
-        if self._grace is not None:
-            self._grace.cancel()
+        self._grace.stop()
         self._audience.peers[peer] = None
         self._catching_up.greet(peer)
 
@@ -131,9 +122,9 @@ class Room:
             return
         match message:
             case Update(update=data):
-                self._submit(peer, data, is_answer=False)
+                self._send(peer, data, is_answer=False)
             case SyncStep2(update=data):
-                self._submit(peer, data, is_answer=True)
+                self._send(peer, data, is_answer=True)
             case SyncStep1():
                 self._catching_up.on_step1(peer, message)
             case AwarenessUpdate(entries=entries):
@@ -149,58 +140,68 @@ class Room:
         """Catches a device up that can take something again."""
         self._catching_up.proceed(peer)
 
+    # -- the server's own callers ----------------------------------------------------------------
+
+    def edit(self, edit: Edit, size_bytes: int) -> asyncio.Future[None]:
+        """Has an edit of the server's made; done once it is durable. It goes on if nobody waits.
+
+        Raises:
+            Overloaded: the backlog is full.
+        """
+        outcome = self._intake.order(edit, size_bytes)
+        self._grace.stop()
+        self._retire_later()
+        return outcome
+
+    def view(self, view: View) -> asyncio.Future[bytes]:
+        """Gives what is committed as JSON. Cancelling it takes the question back.
+
+        Raises:
+            Overloaded: too many ask already.
+        """
+        answer = self._questions.ask(view)
+        self._grace.stop()
+        self._retire_later()
+        return answer
+
     # -- the way in ------------------------------------------------------------------------------
 
-    def _submit(self, peer: Peer, data: bytes, *, is_answer: bool) -> None:
-        if not is_answer and len(data) > self._options.max_update_bytes:
-            self._refusing.too_large(peer, len(data), self._options.max_update_bytes)
-            return
-        if not self._services.backlog.take(size_in_backlog(data)):
-            self._refusing.overload(peer)
-            return
-        debt = None
-        if peer.owed is not None:
-            debt = peer.owed.on_answer() if is_answer else peer.owed.on_update()
-        identity = peer.identity
-        update = LoggedUpdate(identity.user, identity.device, data)
-        entry = Entry(peer, identity.role, update, debt, is_answer)
-        if is_answer:
-            peer.awaits_answer = False
-        self._check(entry)
-
-    def _check(self, entry: Entry) -> None:
-        if self.stage is Stage.OPEN:
-            self._services.documents.check(self.document, self._flight.submit(entry))
+    def _send(self, peer: Peer, data: bytes, *, is_answer: bool) -> None:
+        max_bytes = self._options.max_update_bytes
+        if not is_answer and len(data) > max_bytes:
+            self._refusing.too_large(peer, len(data), max_bytes)
         else:
-            self._flight.hold(entry)
+            self._intake.send(peer, data, is_answer=is_answer)
 
     def on_verdict(self, verdict: Verdict) -> None:
         """Takes the worker's verdict on the oldest update."""
         entry = self._flight.judge(verdict)
         match verdict:
-            case Accepted(spans=spans):
-                entry.owe(spans)
-                self._services.log.enqueue(self)
-            case NoNews(spans=spans):
-                entry.owe(spans)
-                self._leave()
+            case Accepted() | NoNews():
+                if isinstance(entry, Sent):
+                    entry.owe(verdict.spans)
+                if isinstance(verdict, Accepted):
+                    self._services.log.enqueue(self)
+                else:
+                    self._leave()
             case Gap(spans=spans):
+                assert isinstance(entry, Sent)
                 entry.owe_later(spans)
-                self._forget(entry)
+                self._intake.conclude(entry)
                 self._on_gap(entry)
+                self._settle()
             case Refused(reason=reason):
-                self._forget(entry)
-                self._refusing.update(entry.peer, reason, is_final=entry.role.may_write)
+                self._refuse(entry, reason)
 
-    def _on_gap(self, entry: Entry) -> None:
+    def _refuse(self, entry: Entry, reason: str) -> None:
+        self._intake.refuse(entry, reason)
+        self._settle()
+
+    def _on_gap(self, entry: Sent) -> None:
         if entry.is_answer:
             self._refusing.gap(entry.peer, _now_s())
         elif entry.peer.attached:
             self._catching_up.ask(entry.peer)
-
-    def _forget(self, entry: Entry) -> None:
-        self._services.backlog.give_back(entry.size_bytes)
-        self._settle()
 
     # -- the log ---------------------------------------------------------------------------------
 
@@ -219,13 +220,20 @@ class Room:
         for segment in self._flight.land():
             self._audience.broadcast(segment.entries)
             for entry in segment.entries:
-                self._services.backlog.give_back(entry.size_bytes)
                 self._snapshots.grow(entry.size_bytes)
+                self._conclude(entry)
             self._let_out(segment.leaving, position if segment.ends_row else position - 1)
         if self._is_reload_due:
             self._load_again()
         elif self.stage is Stage.OPEN:
             self._go_on()
+
+    def _conclude(self, entry: Entry) -> None:
+        self._intake.conclude(entry)
+        if isinstance(entry, Ordered):
+            entry.settle()
+        if entry.summary is not None:
+            self._services.on_summary(self.document, entry.summary)
 
     def _go_on(self) -> None:
         self._catching_up.resume()
@@ -238,7 +246,7 @@ class Room:
         """Loads again: another writer was first, or the document is gone."""
         self._flight.put_back()
         if self.stage is Stage.ENDED:
-            self._drop_flight()
+            self._intake.drop(_closed())
             return
         # A second one at the same place means that the log hasn't moved: it can't take the row.
         is_stuck, self._conflict_at = self._conflict_at == self._position, self._position
@@ -256,9 +264,11 @@ class Room:
     def _let_out(self, leaving: list[Entry | State], position: int) -> None:
         for what in leaving:
             match what:
-                case Entry():
+                case Sent() | Ordered():
                     self._audience.acknowledge(what)
-                    self._services.backlog.give_back(what.size_bytes)
+                    self._conclude(what)
+                case State() if self._questions.answer(what):
+                    pass
                 case State() if self._catching_up.take_snapshot(what):
                     self._snapshots.store(self._generation, position, what.data)
                 case State():
@@ -266,13 +276,15 @@ class Room:
 
     # -- the worker ------------------------------------------------------------------------------
 
-    def on_opened(self, vector: dict[int, int]) -> None:
-        """Submits what was held and greets who waits."""
+    def on_opened(self, vector: dict[int, int], summary: Summary) -> None:
+        """Submits what was held, greets and answers who waits."""
         self._audience.reset(vector)
+        # Told again at each opening: a crash may have come between the commit and the telling.
+        self._services.on_summary(self.document, summary)
         self.stage = Stage.OPEN
-        for entry in self._flight.restart():
-            self._check(entry)
+        self._intake.open()
         self._catching_up.begin()
+        self._questions.begin()
         self._retire_later()
 
     def on_state(self, state: State) -> None:
@@ -284,8 +296,7 @@ class Room:
     def on_lost(self, loss: Loss) -> None:
         """Loads again, without the update that killed the worker."""
         if loss.blamed is not None and (entry := self._flight.strike(loss.blamed)) is not None:
-            self._forget(entry)
-            self._refusing.update(entry.peer, loss.reason, is_final=True)
+            self._refuse(entry, loss.reason)
         if loss.quarantined:
             text = "This conversation can't be opened safely. An operator has been told."
             log.error("document.quarantined", document=self.document, reason=loss.reason)
@@ -299,8 +310,13 @@ class Room:
         if self.stage in (Stage.OPENING, Stage.OPEN):
             log.warning("document.reloads", document=self.document, reason=reason)
             self.stage = Stage.LOADING
-            self._catching_up.stop()
+            self._stop_asking()
             self._load_again(after_s)
+
+    def _stop_asking(self) -> None:
+        self._intake.stop()
+        self._catching_up.stop()
+        self._questions.stop()
 
     def _load_again(self, after_s: float = 0) -> None:
         self._is_reload_due = self._flight.is_committing
@@ -318,7 +334,7 @@ class Room:
                 self._open(base)
 
     def _is_wanted(self) -> bool:
-        return self.has_peers or not self._flight.is_empty
+        return self.has_peers or not (self._flight.is_empty and self._questions.is_empty)
 
     def _open(self, base: Base) -> None:
         if self._position is not None and base.generation != self._generation:
@@ -332,32 +348,21 @@ class Room:
         self._services.documents.open(self.document, base.snapshot, base.updates, self)
 
     def _retire_later(self) -> None:
-        if self.has_peers or self.stage is Stage.ENDED:
-            return
-        if self._is_retiring:
-            self._settle()
-            return
-        if self._grace is not None:
-            self._grace.cancel()
-        loop = asyncio.get_running_loop()
-        self._grace = loop.call_later(self._options.grace_s, self._begin_retiring)
+        if not self.has_peers and self.stage is not Stage.ENDED:
+            self._grace.begin()
 
     async def retire(self) -> None:
         """Ends the room without grace; returns when all is saved and a snapshot written.
 
         Cancelling loses nothing: what was acknowledged is in the log.
         """
-        self._begin_retiring()
+        self._grace.end()
         await self._ended.wait()
 
-    def _begin_retiring(self) -> None:
-        self._is_retiring = True
-        self._settle()
-
     def _settle(self) -> None:
-        if not self._is_retiring or self.has_peers or self.stage is not Stage.OPEN:
+        if not self._grace.is_over or self.has_peers or self.stage is not Stage.OPEN:
             return
-        if not self._flight.is_empty or self._snapshots.under_way:
+        if self._is_wanted() or self._snapshots.under_way:
             return
         if not self._fold_log(every_rows=1):
             self._end(None)
@@ -371,29 +376,30 @@ class Room:
         self._catching_up.ask_snapshot()
         return True
 
-    def abandon(self) -> None:
+    def abandon(self, error: SegueError) -> None:
         """Ends the room at once. What is unsaved was not acknowledged: its devices hold it."""
-        self._end(Restarting("The server restarts. Nothing is lost."))
+        self._end(error)
 
     def _end(self, error: SegueError | None) -> None:
         if self.stage is Stage.ENDED:
             return
         self.stage = Stage.ENDED
         self._is_reload_due = False
-        self._catching_up.stop()
+        self._stop_asking()
+        self._questions.fail(error or _closed())
         self._services.documents.close(self.document)
         for peer in list(self._audience.peers):
             if error is not None:
                 self._refusing.refuse(peer, error)
             self._audience.leave(peer)
-        self._drop_flight()
+        self._intake.drop(error or _closed())
         self._ended.set()
         self._on_ended(self)
-
-    def _drop_flight(self) -> None:
-        for entry in self._flight.drop():
-            self._services.backlog.give_back(entry.size_bytes)
 
 
 def _now_s() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _closed() -> SegueError:
+    return Restarting("The session was closed just now. Try again.")

@@ -27,6 +27,7 @@ from segue.workers.protocol import (
     Answers,
     Check,
     Close,
+    Perform,
     Request,
     Taken,
     Terms,
@@ -74,7 +75,7 @@ class Worker:
         now_ns = self._flushed_at_ns
         self._ceiling.renew(now_ns / 1e9)
         for request in requests:
-            if self._answers and not isinstance(request, Check | Close):
+            if self._answers and not isinstance(request, Check | Perform | Close):
                 self._flush()
             self._ticket += 1
             self._slot.begin(self._ticket, now_ns)

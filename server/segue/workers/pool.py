@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-from segue.document.submission import LoggedUpdate, Submission
+from segue.document.submission import LoggedUpdate, Order, Submission
+from segue.document.views import View
 from segue.errors import SegueError
 from segue.ids import DocumentId
 from segue.workers.blame import Blame
@@ -113,6 +114,14 @@ class Pool:
     def check(self, document: DocumentId, submission: Submission) -> None:
         """See the port."""
         self._shard(document).check(document, submission)
+
+    def edit(self, document: DocumentId, order: Order) -> None:
+        """See the port."""
+        self._shard(document).edit(document, order)
+
+    def view(self, document: DocumentId, request: int, view: View) -> None:
+        """See the port."""
+        self._shard(document).view(document, request, view)
 
     def state(self, document: DocumentId, request: int, since: bytes) -> None:
         """See the port."""

@@ -10,13 +10,14 @@ from typing import Protocol
 
 import msgspec
 
-from segue.document.submission import LoggedUpdate, Submission
-from segue.document.verdict import Verdict
+from segue.document.submission import LoggedUpdate, Order, Submission
+from segue.document.verdict import Summary, Verdict
+from segue.document.views import View
 from segue.ids import DocumentId
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
-    """An encoded state, taken after `accepted` updates of this incarnation were applied."""
+    """An encoded state or an answer, taken after `accepted` updates of this incarnation were applied."""
 
     request: int
     accepted: int
@@ -38,14 +39,14 @@ class Loss(msgspec.Struct, frozen=True, array_like=True):
 class DocumentSink(Protocol):
     """Who gets the answers. Each method returns at once and raises nothing."""
 
-    def on_opened(self, vector: dict[int, int]) -> None:
+    def on_opened(self, vector: dict[int, int], summary: Summary) -> None:
         """The base is loaded; `vector` is its state vector."""
 
     def on_verdict(self, verdict: Verdict) -> None:
-        """Answers one submission; in the order of submission."""
+        """Answers one submission or order; in the order in which they were sent."""
 
     def on_state(self, state: State) -> None:
-        """Answers one `state` or `snapshot` request."""
+        """Answers one `state`, `snapshot` or `view` request."""
 
     def on_lost(self, loss: Loss) -> None:
         """The incarnation is over. Submissions without a verdict have none and were not applied."""
@@ -65,6 +66,15 @@ class Documents(Protocol):
 
     def check(self, document: DocumentId, submission: Submission) -> None:
         """Runs gate, CRDT and grants on one update; answered by `on_verdict`."""
+
+    def edit(self, document: DocumentId, order: Order) -> None:
+        """Has an edit of the server's made, for the state it meets; answered by `on_verdict`.
+
+        Numbered together with submissions. One that was not committed is ordered anew, never replayed.
+        """
+
+    def view(self, document: DocumentId, request: int, view: View) -> None:
+        """Asks for the JSON that answers a view; answered by `on_state`."""
 
     def state(self, document: DocumentId, request: int, since: bytes) -> None:
         """Asks for what a device with state vector `since` (checked by the caller) misses."""

@@ -12,8 +12,10 @@ from typing import Final
 
 import msgspec
 
-from segue.document.submission import LoggedUpdate, Submission
-from segue.document.verdict import Verdict
+from segue.document.edits import Edit
+from segue.document.submission import LoggedUpdate, Order, Submission
+from segue.document.verdict import Summary, Verdict
+from segue.document.views import View
 from segue.workers.ports import State
 
 LENGTH_BYTES: Final = 4
@@ -67,11 +69,26 @@ class Close(msgspec.Struct, frozen=True, array_like=True, tag=5):
     incarnation: int
 
 
-Request = Open | Check | TakeState | TakeSnapshot | Close
+class Perform(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """Make an edit of the server's; answered by `Checked`."""
+
+    incarnation: int
+    order: Order
+
+
+class TakeView(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """Answer a view; answered by `Taken`, with JSON."""
+
+    incarnation: int
+    request: int
+    view: View
+
+
+Request = Open | Check | TakeState | TakeSnapshot | Close | Perform | TakeView
 
 
 class Kind(Enum):
-    """Requests by what they may cost and whom their failure tells of."""
+    """Requests by what they may cost and whom their failure tells of; an edit is checked as an update."""
 
     OPEN = "open"
     CHECK = "check"
@@ -85,6 +102,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
     incarnation: int
     vector: dict[int, int]
+    summary: Summary = Summary()
 
 
 class Checked(msgspec.Struct, frozen=True, array_like=True, tag=2):
@@ -138,6 +156,11 @@ _answers: Final = msgspec.msgpack.Decoder(Answers)
 def encode_request(request: Request) -> bytes:
     """Gives a request as it stands in a frame."""
     return _encoder.encode(request)
+
+
+def encode_order(edit: Edit) -> bytes:
+    """Gives the bytes that stand for an edit where updates stand for themselves."""
+    return _encoder.encode(edit)
 
 
 def request_frame(encoded: list[bytes]) -> bytes:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from segue.document.replica import Broken
-from segue.document.submission import LoggedUpdate, Submission
-from segue.document.verdict import Accepted, Verdict
+from segue.document.submission import LoggedUpdate, Order, Submission
+from segue.document.verdict import Accepted, Summary, Verdict
+from segue.document.views import View
 from segue.workers.ports import State
 from segue.workers.protocol import (
     Answer,
@@ -21,10 +22,12 @@ from segue.workers.protocol import (
     Dropped,
     Open,
     Opened,
+    Perform,
     Request,
     Taken,
     TakeSnapshot,
     TakeState,
+    TakeView,
 )
 
 
@@ -35,8 +38,18 @@ class Held(Protocol):
     def vector(self) -> Mapping[int, int]:
         """The state vector."""
 
+    @property
+    def summary(self) -> Summary:
+        """What lists of sessions show of it."""
+
     def check(self, submission: Submission) -> Verdict:
         """Judges an update and applies it if it is good."""
+
+    def edit(self, order: Order) -> Verdict:
+        """Makes an edit of the server's."""
+
+    def view(self, view: View) -> bytes:
+        """Answers a view."""
 
     def state(self, since: bytes) -> bytes:
         """Encodes what a state vector lacks."""
@@ -87,9 +100,9 @@ class Service:
 
     def _open(self, request: Open) -> Answer:
         document = self._open_document(request.snapshot, request.updates)
-        vector = dict(document.vector)
+        opened = Opened(request.incarnation, dict(document.vector), document.summary)
         self._held[request.incarnation] = _Incarnation(document)
-        return Opened(request.incarnation, vector)
+        return opened
 
     def _broken(self, ticket: int, request: Request, broken: Broken) -> tuple[Answer, ...]:
         told = broken.verdict is not None
@@ -105,12 +118,16 @@ class Service:
         return Dropped(request.incarnation, ticket, reason, told, certain)
 
 
-def _ask(held: _Incarnation, request: Check | TakeState | TakeSnapshot) -> Answer:
+def _ask(
+    held: _Incarnation, request: Check | Perform | TakeState | TakeSnapshot | TakeView
+) -> Answer:
     match request:
         case Check(incarnation, submission):
-            verdict = held.document.check(submission)
-            held.accepted += isinstance(verdict, Accepted)
-            return Checked(incarnation, verdict)
+            return _judged(held, incarnation, held.document.check(submission))
+        case Perform(incarnation, order):
+            return _judged(held, incarnation, held.document.edit(order))
+        case TakeView(incarnation, number, view):
+            return Taken(incarnation, State(number, held.accepted, held.document.view(view)))
         case TakeState(incarnation, number, since):
             data = held.document.state(since)
             return Taken(incarnation, State(number, held.accepted, data))
@@ -119,6 +136,11 @@ def _ask(held: _Incarnation, request: Check | TakeState | TakeSnapshot) -> Answe
             return Taken(incarnation, State(number, held.accepted, data))
         case _:
             assert_never(request)
+
+
+def _judged(held: _Incarnation, incarnation: int, verdict: Verdict) -> Checked:
+    held.accepted += isinstance(verdict, Accepted)
+    return Checked(incarnation, verdict)
 
 
 def _describe(error: BaseException) -> str:

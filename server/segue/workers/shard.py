@@ -19,7 +19,8 @@ from typing import Final, assert_never
 
 import structlog
 
-from segue.document.submission import LoggedUpdate, Submission
+from segue.document.submission import LoggedUpdate, Order, Submission
+from segue.document.views import View
 from segue.ids import DocumentId
 from segue.workers.blame import Blame, Sentence, Suspect
 from segue.workers.ports import DocumentSink, Loss
@@ -33,10 +34,13 @@ from segue.workers.protocol import (
     Kind,
     Open,
     Opened,
+    Perform,
     Request,
     Taken,
     TakeSnapshot,
     TakeState,
+    TakeView,
+    encode_order,
     encode_request,
 )
 
@@ -67,12 +71,11 @@ class Asked:
     incarnation: _Incarnation
     kind: Kind
     size: int
-    submission: Submission | None = None
+    submission: Submission | Order | None = None
 
     def suspect(self) -> Suspect:
         """Gives it as what a death is blamed on."""
-        data = b"" if self.submission is None else self.submission.update.data
-        return Suspect(self.incarnation.document, self.kind, data)
+        return Suspect(self.incarnation.document, self.kind, _bytes_of(self.submission))
 
 
 class Shard:
@@ -117,6 +120,16 @@ class Shard:
             request = Check(incarnation.number, submission)
             self._ask(incarnation, Kind.CHECK, request, submission)
 
+    def edit(self, document: DocumentId, order: Order) -> None:
+        """See `ports.Documents.edit`. Ignored for a document that is not open."""
+        if incarnation := self._by_document.get(document):
+            self._ask(incarnation, Kind.CHECK, Perform(incarnation.number, order), order)
+
+    def view(self, document: DocumentId, number: int, view: View) -> None:
+        """See `ports.Documents.view`."""
+        if incarnation := self._by_document.get(document):
+            self._ask(incarnation, Kind.STATE, TakeView(incarnation.number, number, view))
+
     def state(self, document: DocumentId, number: int, since: bytes) -> None:
         """See `ports.Documents.state`."""
         if incarnation := self._by_document.get(document):
@@ -140,7 +153,7 @@ class Shard:
         incarnation: _Incarnation,
         kind: Kind,
         request: Request,
-        submission: Submission | None = None,
+        submission: Submission | Order | None = None,
     ) -> None:
         encoded = encode_request(request)
         self.pending_bytes += len(encoded)
@@ -195,7 +208,7 @@ class Shard:
                 case Taken():
                     incarnation.sink.on_state(answer.state)
                 case Opened():
-                    incarnation.sink.on_opened(answer.vector)
+                    incarnation.sink.on_opened(answer.vector, answer.summary)
                 case Dropped():
                     self._drop(incarnation, answer)
                 case _:
@@ -277,6 +290,16 @@ class Shard:
         incarnation.unsent.clear()
         del self._by_number[incarnation.number]
         del self._by_document[incarnation.document]
+
+
+def _bytes_of(submission: Submission | Order | None) -> bytes:
+    match submission:
+        case Submission(update=update):
+            return update.data
+        case Order(edit=edit):
+            return encode_order(edit)
+        case None:
+            return b""
 
 
 def _has_turn(incarnation: _Incarnation, asked: Asked) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from segue.auth.grants import Role
 from segue.document.submission import LoggedUpdate, Submission
-from segue.document.verdict import Accepted, Verdict
+from segue.document.verdict import Accepted, Summary, Verdict
 from segue.ids import DeviceId, DocumentId, UserId
 from segue.workers.pool import Pool
 from segue.workers.ports import Loss, State
@@ -59,7 +59,7 @@ class Room:
 
     # -- DocumentSink
 
-    def on_opened(self, vector: dict[int, int]) -> None:
+    def on_opened(self, vector: dict[int, int], summary: Summary) -> None:
         self.lives += 1
         self._hear(vector)
 

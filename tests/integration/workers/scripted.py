@@ -13,8 +13,9 @@ import msgspec
 from pycrdt import Doc, Text
 
 from segue.document.replica import Broken
-from segue.document.submission import LoggedUpdate, Submission
-from segue.document.verdict import Accepted, Refused, Verdict
+from segue.document.submission import LoggedUpdate, Order, Submission
+from segue.document.verdict import Accepted, Refused, Summary, Verdict
+from segue.document.views import View
 from segue.workers.main import run
 from segue.workers.protocol import Terms
 
@@ -32,6 +33,16 @@ class ScriptedDocument:
     @property
     def vector(self) -> dict[int, int]:
         return {1: len(self._kept)}
+
+    @property
+    def summary(self) -> Summary:
+        return Summary("scripted")
+
+    def edit(self, order: Order) -> Verdict:
+        return Refused(order.number, "scripted")
+
+    def view(self, view: View) -> bytes:
+        return b"null"
 
     def check(self, submission: Submission) -> Verdict:
         data = submission.update.data

@@ -56,7 +56,18 @@ def content_of(doc: Doc[Any], root: str) -> Any:
     """A root as JSON, read as what the recorded scenarios use the name for."""
     kinds = {"t": Text, "rich": Text, "default": XmlFragment, "a": Array}
     shared = doc.get(root, type=kinds.get(root, Map))
-    return str(shared) if isinstance(shared, (Text, XmlFragment)) else shared.to_py()
+    if isinstance(shared, (Text, XmlFragment)):
+        return str(shared)
+    content = shared.to_py()
+    return without_order(content) if root == "messages" else content
+
+
+def without_order(messages: dict[str, Any]) -> dict[str, Any]:
+    """Messages as their authors wrote them."""
+    return {
+        message: {key: value for key, value in fields.items() if key not in ("seq", "parent")}
+        for message, fields in messages.items()
+    }
 
 
 class Device:

@@ -126,10 +126,10 @@ def test_a_log_that_cannot_be_loaded_is_broken() -> None:
     for snapshotted, rows in (
         (None, [logged(FULL_STOP)]),
         (None, [logged(b"nonsense")]),
-        (b"\x02" + snapshot.encode(AB, {})[1:], []),
+        (b"\x02" + snapshot.encode(AB, {}, 0)[1:], []),
         (b"\x01damaged", []),
         (b"", []),
-        (snapshot.encode(b"\x01\x01", {}), []),
+        (snapshot.encode(b"\x01\x01", {}, 0), []),
     ):
         with pytest.raises(Broken) as caught:
             Replica.open(snapshotted, rows)

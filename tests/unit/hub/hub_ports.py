@@ -13,9 +13,10 @@ from pycrdt import Doc
 
 from segue.document.ranges import DeleteSet
 from segue.document.replica import Broken, Replica
-from segue.document.submission import LoggedUpdate, Submission
+from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.document.update import parse
 from segue.document.verdict import Accepted
+from segue.document.views import View
 from segue.errors import Deleted, StorageUnavailable
 from segue.ids import DeviceId, DocumentId, UserId
 from segue.storage.ports import Base, Batch, BatchSource
@@ -31,7 +32,7 @@ class Incarnation:
     document: DocumentId
     sink: DocumentSink
     work: deque[Callable[["Incarnation"], None]] = field(default_factory=deque)
-    unanswered: deque[Submission] = field(default_factory=deque)
+    unanswered: deque[Submission | Order] = field(default_factory=deque)
     replica: Replica | None = None
     accepted: int = 0
 
@@ -55,7 +56,7 @@ class Workers:
 
         def build(incarnation: Incarnation) -> None:
             incarnation.replica = Replica.open(snapshot, updates)
-            sink.on_opened(incarnation.replica.vector)
+            sink.on_opened(incarnation.replica.vector, incarnation.replica.summary)
 
         self.open_now[document] = Incarnation(document, sink, deque([build]))
 
@@ -76,6 +77,26 @@ class Workers:
         if incarnation := self.open_now.get(document):
             incarnation.unanswered.append(submission)
             incarnation.work.append(judge)
+
+    def edit(self, document: DocumentId, order: Order) -> None:
+        def make(incarnation: Incarnation) -> None:
+            assert incarnation.replica is not None
+            verdict = incarnation.replica.edit(order)
+            incarnation.unanswered.popleft()
+            incarnation.accepted += isinstance(verdict, Accepted)
+            incarnation.sink.on_verdict(verdict)
+
+        if incarnation := self.open_now.get(document):
+            incarnation.unanswered.append(order)
+            incarnation.work.append(make)
+
+    def view(self, document: DocumentId, request: int, view: View) -> None:
+        def read(incarnation: Incarnation) -> None:
+            assert incarnation.replica is not None
+            data = incarnation.replica.view(view)
+            incarnation.sink.on_state(State(request, incarnation.accepted, data))
+
+        self._ask(document, read)
 
     def state(self, document: DocumentId, request: int, since: bytes) -> None:
         def read(incarnation: Incarnation) -> None:

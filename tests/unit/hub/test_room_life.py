@@ -303,7 +303,7 @@ def test_a_room_abandoned_while_it_loads_never_opens() -> None:
             on_stage.device().connect()
             await turns()
             room = on_stage.room
-            room.abandon()
+            room.abandon(Restarting("again"))
             newer = on_stage.device("bob")
             newer.connect()
             await on_stage.flow()

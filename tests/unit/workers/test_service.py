@@ -5,12 +5,15 @@ import pytest
 
 from segue.auth.grants import Role
 from segue.document.replica import Broken
-from segue.document.submission import LoggedUpdate, Submission
-from segue.document.verdict import Accepted, NoNews, Refused, Verdict
+from segue.document.submission import LoggedUpdate, Order, Submission
+from segue.document.verdict import Accepted, Made, NoNews, Refused, Summary, Verdict
+from segue.document.views import View
 from segue.ids import DeviceId, UserId
 from segue.workers import protocol
 from segue.workers.ports import State
 from segue.workers.service import Service
+
+SUMMARY = Summary("Lisbon", 3)
 
 
 class Panic(BaseException):
@@ -22,12 +25,19 @@ Behaviour = Callable[[Submission], Verdict]
 
 class FakeDocument:
     vector: Mapping[int, int] = MappingProxyType({1: 2})
+    summary = SUMMARY
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
 
     def check(self, submission: Submission) -> Verdict:
         return self.behaviour(submission)
+
+    def edit(self, order: Order) -> Verdict:
+        return Accepted(order.number, (), Made(b"made", ()))
+
+    def view(self, view: View) -> bytes:
+        return b"[]"
 
     def state(self, since: bytes) -> bytes:
         return b"state since " + since
@@ -54,8 +64,8 @@ def check(incarnation: int, number: int) -> protocol.Check:
 
 def opened(behaviour: Behaviour) -> Service:
     service = Service(lambda _snapshot, _updates: FakeDocument(behaviour))
-    assert service.handle(1, protocol.Open(1, None, ())) == (protocol.Opened(1, {1: 2}),)
-    assert service.handle(2, protocol.Open(2, None, ())) == (protocol.Opened(2, {1: 2}),)
+    assert service.handle(1, protocol.Open(1, None, ())) == (protocol.Opened(1, {1: 2}, SUMMARY),)
+    assert service.handle(2, protocol.Open(2, None, ())) == (protocol.Opened(2, {1: 2}, SUMMARY),)
     return service
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from segue.auth.grants import Role
 from segue.document.submission import LoggedUpdate, Submission
-from segue.document.verdict import Accepted, Verdict
+from segue.document.verdict import Accepted, Summary, Verdict
 from segue.ids import DeviceId, DocumentId, UserId
 from segue.workers.blame import Blame
 from segue.workers.ports import Loss, State
@@ -22,7 +22,7 @@ class Sink:
     def __init__(self) -> None:
         self.heard: list[object] = []
 
-    def on_opened(self, vector: dict[int, int]) -> None:
+    def on_opened(self, vector: dict[int, int], summary: Summary) -> None:
         self.heard.append(vector)
 
     def on_verdict(self, verdict: Verdict) -> None:

@@ -1,0 +1,246 @@
+"""The order of a conversation: every message gets its `seq` and `parent` once, in the order of the log.
+
+Messages are a tree; people see the path from the root to `head`. A new message goes behind the head,
+wherever its author thought the end was, so that a device that was offline lands at the end and hides
+nothing; a fork is made by `supersedes` alone. One that is deleted hands its children to its parent.
+
+Invariants:
+1. What stands in the document is what stands here: a `seq` or `parent` that an author took along
+   (by putting a message anew) is written again, the same.
+2. A `seq` is given once, also when its message is gone.
+3. Everything is written in the transaction of the caller, who logs it in one row with its cause.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pycrdt import Map
+
+from segue.document.crdt import Roots
+from segue.document.gate import Touched
+from segue.document.grants import Known
+from segue.document.schema import HEAD, MESSAGES, PARENT, REQUESTS, SEQ, SESSION, SUPERSEDES
+
+_UUID7: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+_MAX_ANSWERED: Final = 20
+"""Answered requests that stay for their devices to see; older ones are removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a message is."""
+
+    seq: int
+    parent: str | None
+
+
+class Sequencer:
+    """The tree of one document's messages. `load` it once, then `follow` every update."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._spots: dict[str, Spot] = {}
+        self._children: dict[str | None, dict[str, None]] = {}
+        self._head: str | None = None
+        self._answered: deque[str] = deque()
+        self._unseen = Touched()
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> str | None:
+        """The message that the next one follows."""
+        return self._head
+
+    def spot(self, message: str) -> Spot | None:
+        """Gives where a message is; None if it has no place (yet)."""
+        return self._spots.get(message)
+
+    def versions(self, message: str) -> list[str]:
+        """Gives all messages in a message's place, itself included, oldest first."""
+        return self._by_seq(self._children[self._spots[message].parent])
+
+    def path(self, before: int | None, limit: int) -> list[str]:
+        """Gives the last `limit` ids with a seq below `before` of the active path, oldest first.
+
+        O(messages from the head down to the page's first).
+        """
+        found: list[str] = []
+        message = self._head
+        while message is not None and len(found) < limit:
+            spot = self._spots[message]
+            if before is None or spot.seq < before:
+                found.append(message)
+            message = spot.parent
+        return found[::-1]
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def load(self, root: Roots) -> None:
+        """Learns the tree from a document. What has no place in it yet gets one at the next `follow`."""
+        messages, requests = root(MESSAGES), root(REQUESTS)
+        for message in messages.keys():
+            self._load_message(message, messages[message])
+        for message, spot in list(self._spots.items()):
+            above = self._spots.get(spot.parent) if spot.parent is not None else spot
+            if above is None or above.seq > spot.seq:
+                self._place(message, Spot(spot.seq, None))
+        for request in requests.keys():
+            value = requests[request]
+            if isinstance(value, dict) and "outcome" in value:
+                self._answered.append(request)
+            else:
+                self._unseen.requests[request] = None
+        head = root(SESSION).get(HEAD)
+        self._head = head if isinstance(head, str) and head in self._spots else None
+        if self._head is None:
+            self._head = self._newest(self._spots)
+
+    def follow(self, root: Roots, touched: Touched) -> None:
+        """Gives new messages their place, takes away that of deleted ones, answers requests."""
+        unseen, self._unseen = self._unseen, Touched()
+        before = self._head
+        self._order(root(MESSAGES), {**unseen.messages, **touched.messages})
+        for request in (*unseen.requests, *touched.requests):
+            self._answer(root, request)
+        if self._head != before or root(SESSION).get(HEAD) != self._head:
+            root(SESSION)[HEAD] = self._head
+
+    def _load_message(self, message: str, value: object) -> None:
+        if not isinstance(value, Map):
+            return
+        seq, parent = value.get(SEQ), value.get(PARENT)
+        if isinstance(seq, float):
+            self._place(message, Spot(int(seq), parent if isinstance(parent, str) else None))
+        else:
+            self._unseen.messages[message] = None
+
+    def _order(self, messages: Map[object], touched: Iterable[str]) -> None:
+        fresh: list[str] = []
+        gone: list[str] = []
+        for message in touched:
+            value = messages.get(message)
+            if not isinstance(value, Map):
+                gone.append(message)
+            elif message in self._spots:
+                _write(value, self._spots[message])
+            else:
+                fresh.append(message)
+        self._remove(messages, [message for message in gone if message in self._spots])
+        for message in _by_time(fresh):
+            value = messages[message]
+            assert isinstance(value, Map)
+            self._stamp(message, value)
+
+    def _stamp(self, message: str, value: "Map[object]") -> None:
+        superseded = value.get(SUPERSEDES)
+        other = self._spots.get(superseded) if isinstance(superseded, str) else None
+        self._known.last_seq += 1
+        spot = Spot(self._known.last_seq, self._head if other is None else other.parent)
+        self._place(message, spot)
+        self._head = message
+        _write(value, spot)
+
+    def _place(self, message: str, spot: Spot) -> None:
+        before = self._spots.get(message)
+        if before is not None:
+            self._children[before.parent].pop(message, None)
+        self._spots[message] = spot
+        self._children.setdefault(spot.parent, {})[message] = None
+
+    def _remove(self, messages: Map[object], gone: list[str]) -> None:
+        """Takes messages out of the tree; O(them and their children that stay)."""
+        removed = {message: self._spots.pop(message).parent for message in gone}
+        for message, parent in removed.items():
+            self._children[parent].pop(message, None)
+        for message in gone:
+            heir = _nearest(removed, message)
+            for child in self._children.pop(message, {}):
+                if child in removed:
+                    continue
+                spot = self._spots[child] = Spot(self._spots[child].seq, heir)
+                self._children.setdefault(heir, {})[child] = None
+                value = messages[child]
+                assert isinstance(value, Map)
+                _write(value, spot)
+        if self._head in removed:
+            self._head = _nearest(removed, self._head)
+
+    # -- requests ----------------------------------------------------------------------------------
+
+    def _answer(self, root: Roots, request: str) -> None:
+        requests = root(REQUESTS)
+        value = requests.get(request)
+        if not isinstance(value, dict) or "outcome" in value:
+            return
+        reason = self._act(root, value)
+        answer = {"outcome": "done"} if reason is None else {"outcome": "refused", "reason": reason}
+        requests[request] = {**value, **answer}
+        self._answered.append(request)
+        while len(self._answered) > _MAX_ANSWERED:
+            oldest = self._answered.popleft()
+            if oldest in requests:
+                del requests[oldest]
+
+    def _act(self, root: Roots, request: dict[str, object]) -> str | None:
+        """Does what is asked for; gives why not."""
+        target = request.get("target")
+        if not isinstance(target, str) or target not in self._spots:
+            return "there is no such message"
+        match request.get("kind"):
+            case "switch":
+                self._switch(target)
+            case "withdraw" if self._known.authors.get(target, ("", ""))[1] != request.get("by"):
+                return "the message is another's"
+            case "withdraw" if self._children.get(target):
+                return "the message has been answered"
+            case "withdraw":
+                messages = root(MESSAGES)
+                del messages[target]
+                self._remove(messages, [target])
+            case _:
+                return "unknown kind of request"
+        return None
+
+    def _switch(self, target: str) -> None:
+        """Makes the newest end below a message the head."""
+        message: str | None = target
+        while message is not None:
+            self._head = message
+            message = self._newest(self._children.get(message, {}))
+
+    def _newest(self, messages: Iterable[str]) -> str | None:
+        return max(messages, key=lambda message: self._spots[message].seq, default=None)
+
+    def _by_seq(self, messages: Iterable[str]) -> list[str]:
+        return sorted(messages, key=lambda message: self._spots[message].seq)
+
+
+def _write(message: "Map[object]", spot: Spot) -> None:
+    if message.get(SEQ) != spot.seq:
+        message[SEQ] = float(spot.seq)  # an int would be a BigInt to JavaScript
+    if PARENT not in message or message[PARENT] != spot.parent:
+        message[PARENT] = spot.parent
+
+
+def _by_time(messages: list[str]) -> list[str]:
+    """Puts messages of one update in order: by time where all ids tell it, else as they were written."""
+    if all(_UUID7.fullmatch(message) for message in messages):
+        return sorted(messages)
+    return messages
+
+
+def _nearest(removed: dict[str, str | None], message: str) -> str | None:
+    """Gives the nearest ancestor that stays, and shortens the way to it for the next one."""
+    chain = []
+    ancestor: str | None = message
+    while ancestor is not None and ancestor in removed:
+        chain.append(ancestor)
+        ancestor = removed[ancestor]
+    for link in chain:
+        removed[link] = ancestor
+    return ancestor

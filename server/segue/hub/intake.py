@@ -1,0 +1,104 @@
+"""What comes into one document: counted as backlog, held until it is open, then put to its worker.
+
+Invariant: each entry in the flight counts as backlog, from `send` or `order` to its outcome.
+"""
+
+import asyncio
+
+from segue.document.edits import Edit
+from segue.document.submission import LoggedUpdate, Order, Submission
+from segue.errors import Overloaded, RefusedUpdate, SegueError
+from segue.hub.backlog import Backlog
+from segue.hub.entries import Entry, Ordered, Sent, size_in_backlog
+from segue.hub.flight import Flight
+from segue.hub.peer import Peer
+from segue.hub.refusing import Refusing
+from segue.ids import DocumentId
+from segue.workers.ports import Documents
+
+
+class Intake:
+    """The way in, of devices' updates and of the server's own edits."""
+
+    def __init__(
+        self,
+        document: DocumentId,
+        documents: Documents,
+        backlog: Backlog,
+        flight: Flight,
+        refusing: Refusing,
+    ) -> None:
+        self._document = document
+        self._documents = documents
+        self._backlog = backlog
+        self._flight = flight
+        self._refusing = refusing
+        self._is_open = False
+
+    def send(self, peer: Peer, data: bytes, *, is_answer: bool) -> None:
+        """Takes an update of a device; one for which there is no room ends the device's stay."""
+        size_bytes = size_in_backlog(data)
+        if not self._backlog.take(size_bytes):
+            self._refusing.overload(peer)
+            return
+        debt = None
+        if peer.owed is not None:
+            debt = peer.owed.on_answer() if is_answer else peer.owed.on_update()
+        identity = peer.identity
+        update = LoggedUpdate(identity.user, identity.device, data)
+        if is_answer:
+            peer.awaits_answer = False
+        self._put(Sent(size_bytes, peer, identity.role, update, debt, is_answer))
+
+    def order(self, edit: Edit, size_bytes: int) -> asyncio.Future[None]:
+        """Takes an edit of the server's; done once it is durable. It goes on if nobody waits.
+
+        Raises:
+            Overloaded: there is no room; nothing was taken.
+        """
+        if not self._backlog.take(size_bytes):
+            raise Overloaded("The server is catching up. Nothing was changed; try again.")
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._put(Ordered(size_bytes, edit, outcome))
+        return outcome
+
+    def open(self) -> None:
+        """Puts everything without an outcome to a new incarnation."""
+        self._is_open = True
+        for entry in self._flight.restart():
+            self._put(entry)
+
+    def stop(self) -> None:
+        """Holds what comes: the incarnation is over."""
+        self._is_open = False
+
+    def refuse(self, entry: Entry, reason: str) -> None:
+        """Ends an entry that the document doesn't take."""
+        self.conclude(entry)
+        match entry:
+            case Sent(peer=peer, role=role):
+                self._refusing.update(peer, reason, is_final=role.may_write)
+            case Ordered():
+                entry.settle(RefusedUpdate(f"This was refused: {reason}."))
+
+    def conclude(self, entry: Entry) -> None:
+        """Takes note that an entry has its outcome."""
+        self._backlog.give_back(entry.size_bytes)
+
+    def drop(self, error: SegueError) -> None:
+        """Ends everything but the batch with the writer; devices hold what they sent."""
+        for entry in self._flight.drop():
+            self.conclude(entry)
+            if isinstance(entry, Ordered):
+                entry.settle(error)
+
+    def _put(self, entry: Entry) -> None:
+        if not self._is_open:
+            self._flight.hold(entry)
+            return
+        self._flight.submit(entry)
+        match entry:
+            case Sent(role=role, update=update):
+                self._documents.check(self._document, Submission(entry.number, role, update))
+            case Ordered(edit=edit):
+                self._documents.edit(self._document, Order(entry.number, edit))
