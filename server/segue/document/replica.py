@@ -198,7 +198,9 @@ class Replica:
             elif not self._crdt.apply_deletes(data):
                 return NoNews(number, spans)
             touched = self._gate.touched
-            made, summary = self._write(lambda _: touched) if touched else (None, None)
+            if not (touched or self._sequencer.has_unseen):
+                return Accepted(number, spans)
+            made, summary = self._write(lambda _: touched)
         except Failed as failure:
             raise Broken(Refused(number, _UNHOLDABLE), str(failure)) from failure
         return Accepted(number, spans, made, summary)

@@ -78,6 +78,11 @@ class Sequencer:
             message = spot.parent
         return found[::-1]
 
+    @property
+    def has_unseen(self) -> bool:
+        """Tells whether what was loaded holds messages or requests that `follow` never saw."""
+        return bool(self._unseen)
+
     # -- writing -----------------------------------------------------------------------------------
 
     def load(self, root: Roots) -> None:

@@ -7,6 +7,7 @@ Run as a program, so that what hangs or kills the process is seen from outside:
 `python hostile.py fields|bytes <first seed> <seeds>` prints each seed before it plays it.
 """
 
+import json
 import random
 import sys
 
@@ -19,12 +20,13 @@ from segue.document.replica import Replica
 from segue.document.submission import LoggedUpdate, Submission
 from segue.document.update import Struct
 from segue.document.verdict import Accepted
+from segue.document.views import ViewMessages
 from segue.ids import DeviceId, UserId
 from segue.wire.vector import decode_vector, encode_vector
 
 CLIENTS = (1, 2, 3)
-ROOTS = ("t", "a", "m", "messages", "")
-KEYS = ("k", "author", "id", "kind", "")
+ROOTS = ("t", "a", "m", "messages", "requests", "session", "")
+KEYS = ("k", "author", "id", "kind", "seq", "parent", "supersedes", "head", "")
 ROUNDS = 30
 
 Content = tuple[int, bytes]
@@ -40,6 +42,9 @@ VALUES: tuple[Content, ...] = (
     yjs.values(b"\x7d\x01", b"\x7f"),
     yjs.values(yjs.any_object(kind="user", id="alice")),
     yjs.values(yjs.any_object(kind="agent", id="alice")),
+    yjs.values(yjs.any_object(kind="switch", target="k", by="alice")),
+    yjs.values(yjs.any_object(kind="withdraw", target="k", by="alice")),
+    yjs.values(yjs.any_text("k")),
     yjs.binary(b"\x00\xff"),
 )
 TYPES: tuple[Content, ...] = (
@@ -49,6 +54,11 @@ TYPES: tuple[Content, ...] = (
     *(yjs.shared(kind) for kind in (0, 1, 1, 2, 4, 6)),
 )
 CONTENTS = (*TEXTS, *VALUES, *TYPES, yjs.embed("1e999"))
+
+
+ADDED = LoggedUpdate(
+    UserId("alice"), DeviceId("d"), yjs.update(yjs.section(9, 0, yjs.item(yjs.string("x"))))
+)
 
 
 class Fields:
@@ -73,6 +83,7 @@ class Fields:
             else:
                 assert self.replica.vector == before
         assert self.replica.snapshot(), "a reload gives something else"
+        self.check_order()
         return self.accepted
 
     def check_whole(self) -> None:
@@ -82,11 +93,29 @@ class Fields:
         self.replica.state(encode_vector(vector))
         for root in ROOTS:
             crdt.text(root)
+        self.replica.view(ViewMessages(200))
+
+    def check_order(self) -> None:
+        """A restart gives the same order, and each message has a place of its own in it."""
+        self.replica.check(Submission(ROUNDS, Role.EDITOR, ADDED))
+        reloaded = Replica.open(self.replica.snapshot(), ())
+        pages = [json.loads(each.view(ViewMessages(200))) for each in (reloaded, self.replica)]
+        assert pages[0] == pages[1]
+        sequencer = self.replica._sequencer
+        assert reloaded._sequencer._spots == sequencer._spots
+        assert reloaded._sequencer.head == sequencer.head
+        seqs = [spot.seq for spot in sequencer._spots.values()]
+        assert len(set(seqs)) == len(seqs)
 
     def update(self) -> bytes:
         known = self.replica.vector
         clients = self.random.sample(CLIENTS, self.random.choice((0, 1, 1, 1, 2)))
-        sections = [self.section(client, known.get(client, 0)) for client in clients]
+        sections = [
+            self.message(client, known.get(client, 0))
+            if self.random.random() < 0.3
+            else self.section(client, known.get(client, 0))
+            for client in clients
+        ]
         deletes = {}
         if not sections or self.random.random() < 0.4:
             for client in self.random.sample(CLIENTS, self.random.choice((1, 1, 2))):
@@ -103,6 +132,14 @@ class Fields:
         back = self.random.choice((0, 0, 0, 0, 1, 2, -1))
         structs = [self.struct() for _ in range(self.random.choice((1, 1, 2, 3)))]
         return yjs.section(client, max(0, known - back), *structs)
+
+    def message(self, client: int, known: int) -> bytes:
+        """Gives a message as it should be, but for what else is in it."""
+        author = yjs.values(yjs.any_object(kind="user", id="alice"))
+        entry = yjs.item(yjs.shared(1), parent="messages", sub=self.random.choice(KEYS))
+        more = [self.struct() for _ in range(self.random.choice((0, 0, 1)))]
+        named = yjs.item(author, parent=(client, known), sub="author")
+        return yjs.section(client, known, entry, named, *more)
 
     def struct(self) -> bytes:
         """Gives a struct that is anywhere; mostly with content that fits there."""

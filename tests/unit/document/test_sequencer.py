@@ -1,0 +1,415 @@
+"""The order of messages: given once, by the server, the same for everybody."""
+
+import random
+import uuid
+from itertools import count, pairwise
+
+import pytest
+from conversation_devices import Talk, Talker, new_message
+from replicas import reopened, replica_of
+
+from segue.auth.grants import Role
+from segue.document.verdict import Accepted, Summary
+
+SERVERS = "the order of messages is the server's: "
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+@pytest.fixture
+def alice() -> Talker:
+    return Talker("alice")
+
+
+@pytest.fixture
+def bob() -> Talker:
+    return Talker("bob")
+
+
+def test_messages_follow_one_another_in_the_order_of_the_log(talk: Talk, alice: Talker) -> None:
+    for name in ("m1", "m2", "m3"):
+        alice.say(name)
+    talk.sync(alice)
+    assert talk.order() == {"m1": (1, None), "m2": (2, "m1"), "m3": (3, "m2")}
+    assert talk.head() == "m3"
+    assert talk.path() == ["m1", "m2", "m3"]
+
+
+def test_what_two_devices_send_in_the_same_instant_follows_one_another(
+    talk: Talk, alice: Talker, bob: Talker
+) -> None:
+    alice.say("a1")
+    bob.say("b1")
+    talk.sync(alice, bob)
+    assert talk.path() == ["a1", "b1"]
+    assert alice.map("messages").to_py() == bob.map("messages").to_py()
+
+
+def test_a_stale_device_lands_at_the_end_and_hides_nothing(
+    talk: Talk, alice: Talker, bob: Talker
+) -> None:
+    alice.say("m1")
+    talk.sync(alice, bob)
+    for number in range(4, 11):
+        alice.say(f"m{number}")
+    talk.sync(alice)
+    bob.say("late", parent="m1")
+    talk.sync(bob)
+    assert talk.path() == ["m1", *(f"m{number}" for number in range(4, 11)), "late"]
+
+
+def test_a_long_offline_spell_comes_home_in_one_update_in_the_order_of_its_ids(
+    talk: Talk, alice: Talker
+) -> None:
+    ids = [f"019012d4-{number:04x}-7abc-8def-0123456789ab" for number in range(9)]
+    assert all(uuid.UUID(message).version == 7 for message in ids)
+    with alice.doc.transaction():
+        for message in reversed(ids):
+            alice.say(message)
+    talk.sync(alice)
+    assert talk.path() == ids
+
+
+def test_other_ids_in_one_update_keep_the_order_in_which_they_were_written(
+    talk: Talk, alice: Talker
+) -> None:
+    with alice.doc.transaction():
+        for message in ("z", "a", "m"):
+            alice.say(message)
+    talk.sync(alice)
+    assert talk.path() == ["z", "a", "m"]
+
+
+def test_only_supersedes_forks_and_takes_the_place_of_the_other(
+    talk: Talk, alice: Talker, bob: Talker
+) -> None:
+    for name in ("q1", "a1", "q2"):
+        alice.say(name)
+    talk.sync(alice, bob)
+    bob.say("q1, better", supersedes="q1")
+    talk.sync(bob)
+    alice.say("a1, better", supersedes="a1", parent="q2")
+    talk.sync(alice)
+    assert talk.order() == {
+        "q1": (1, None),
+        "a1": (2, "q1"),
+        "q2": (3, "a1"),
+        "q1, better": (4, None),
+        "a1, better": (5, "q1"),
+    }
+    assert talk.path() == ["q1", "a1, better"]
+    assert talk.page().messages[1].versions == ["a1", "a1, better"]
+
+
+def test_what_supersedes_nothing_known_is_an_ordinary_message(talk: Talk, alice: Talker) -> None:
+    alice.say("m1")
+    alice.say("m2", supersedes="nobody's")
+    talk.sync(alice)
+    assert talk.path() == ["m1", "m2"]
+
+
+def test_a_restart_goes_on_where_the_order_was(talk: Talk, alice: Talker) -> None:
+    alice.say("m1")
+    alice.say("m2")
+    talk.sync(alice)
+    before = talk.order()
+    talk.replica = reopened(talk.replica)
+    assert talk.path() == ["m1", "m2"]
+    alice.say("m3")
+    talk.sync(alice)
+    assert talk.order() == {**before, "m3": (3, "m2")}
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_seq_is_never_given_twice_not_even_when_its_message_is_gone(
+    talk: Talk, alice: Talker, is_restarted: bool
+) -> None:
+    alice.say("m1")
+    alice.say("m2")
+    talk.sync(alice)
+    del alice.map("messages")["m2"]
+    talk.sync(alice)
+    if is_restarted:
+        talk.replica = reopened(reopened(talk.replica))
+    alice.say("m3")
+    talk.sync(alice)
+    assert talk.order() == {"m1": (1, None), "m3": (3, "m1")}
+
+
+def test_the_children_of_a_deleted_message_go_to_its_parent(
+    talk: Talk, alice: Talker, bob: Talker
+) -> None:
+    alice.say("m1")
+    alice.say("m2")
+    alice.say("m3")
+    talk.sync(alice, bob)
+    bob.say("m4")
+    bob.say("m4, again", supersedes="m4")
+    talk.sync(bob, alice)
+    with alice.doc.transaction():
+        del alice.map("messages")["m2"]
+        del alice.map("messages")["m3"]
+    talk.sync(alice, bob)
+    assert talk.order() == {"m1": (1, None), "m4": (4, "m1"), "m4, again": (5, "m1")}
+    assert talk.path() == ["m1", "m4, again"]
+    assert reopened(talk.replica).summary == Summary("", 5)
+
+
+def test_the_head_of_a_deleted_end_is_what_was_before_it(talk: Talk, alice: Talker) -> None:
+    for name in ("m1", "m2", "m3"):
+        alice.say(name)
+    talk.sync(alice)
+    with alice.doc.transaction():
+        for name in ("m1", "m2", "m3"):
+            del alice.map("messages")[name]
+    talk.sync(alice)
+    assert talk.head() is None
+    assert talk.path() == []
+    alice.say("m4")
+    talk.sync(alice)
+    assert talk.order() == {"m4": (4, None)}
+
+
+def test_a_message_put_anew_by_its_author_keeps_its_place(talk: Talk, alice: Talker) -> None:
+    alice.say("m1")
+    alice.say("m2")
+    talk.sync(alice)
+    before = talk.order()
+    alice.say("m1", text="better")
+    talk.sync(alice)
+    assert talk.order() == before
+    assert talk.path() == ["m1", "m2"]
+
+
+def test_a_switch_shows_the_newest_end_below_its_target(
+    talk: Talk, alice: Talker, bob: Talker
+) -> None:
+    for name in ("q1", "a1", "q2"):
+        alice.say(name)
+    alice.say("q1, better", supersedes="q1")
+    talk.sync(alice, bob)
+    bob.ask("r1", "switch", "q1")
+    talk.sync(bob, alice)
+    assert talk.path() == ["q1", "a1", "q2"]
+    assert alice.answer("r1")["outcome"] == "done"
+    alice.say("a2")
+    talk.sync(alice)
+    assert talk.path() == ["q1", "a1", "q2", "a2"]
+
+
+def test_ones_own_message_is_withdrawn_while_nobody_has_answered(
+    talk: Talk, alice: Talker, bob: Talker
+) -> None:
+    alice.say("m1")
+    bob.say("m2")
+    talk.sync(alice, bob)
+    alice.ask("answered", "withdraw", "m1")
+    alice.ask("another's", "withdraw", "m2")
+    bob.ask("own", "withdraw", "m2")
+    talk.sync(alice, bob)
+    assert (
+        alice.answer("answered")["reason"] == "the message has been answered"
+        or (alice.answer("answered")["reason"])
+    )
+    assert alice.answer("another's")["reason"] == "the message is another's"
+    assert bob.answer("own")["outcome"] == "done"
+    assert talk.path() == ["m1"]
+    assert talk.head() == "m1"
+
+
+@pytest.mark.parametrize(("kind", "target"), [("switch", "nobody's"), ("dance", "m1")])
+def test_what_cannot_be_done_is_answered_with_the_reason(
+    talk: Talk, alice: Talker, kind: str, target: str
+) -> None:
+    alice.say("m1")
+    alice.ask("r", kind, target)
+    talk.sync(alice)
+    assert alice.answer("r")["outcome"] == "refused"
+    assert alice.answer("r")["reason"]
+
+
+def test_answered_requests_are_removed_in_the_end(talk: Talk, alice: Talker) -> None:
+    alice.say("m1")
+    for number in range(30):
+        alice.ask(f"r{number}", "switch", "m1")
+    talk.sync(alice)
+    assert sorted(alice.map("requests").keys()) == sorted(f"r{n}" for n in range(10, 30))
+    talk.replica = reopened(talk.replica)
+    alice.ask("r30", "switch", "m1")
+    talk.sync(alice)
+    assert len(alice.map("requests")) == 20
+
+
+def test_nobody_else_gives_a_seq(talk: Talk, alice: Talker) -> None:
+    alice.say("m1", seq=7.0)
+    assert talk.refuses(alice) == SERVERS + "it gives each message its `seq`"
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_nobody_else_changes_the_order(talk: Talk, is_restarted: bool) -> None:
+    first = Talker("alice")
+    first.say("m1")
+    first.say("m2")
+    talk.sync(first)
+    if is_restarted:
+        talk.replica = reopened(talk.replica)
+    for change, why in (
+        (lambda m: m["m2"].__setitem__("seq", 9.0), "it gives each message its `seq`"),
+        (lambda m: m["m2"].__setitem__("parent", None), "a message keeps its `parent`"),
+    ):
+        device = Talker("alice")
+        device.receive(talk.replica.state(b"\x00"))
+        change(device.map("messages"))
+        assert talk.refuses(device) == SERVERS + why
+    for key in ("seq", "parent"):
+        device = Talker("alice")
+        device.receive(talk.replica.state(b"\x00"))
+        del device.map("messages")["m2"][key]
+        assert talk.refuses(device) == "a message keeps its place"
+
+
+def test_the_head_is_the_servers(talk: Talk, alice: Talker) -> None:
+    alice.say("m1")
+    alice.say("m2")
+    talk.sync(alice)
+    mover = Talker("alice")
+    mover.receive(talk.replica.state(b"\x00"))
+    mover.map("session")["head"] = "m1"
+    assert talk.refuses(mover).startswith(SERVERS)
+    remover = Talker("alice")
+    remover.receive(talk.replica.state(b"\x00"))
+    del remover.map("session")["head"]
+    assert "server's to remove" in talk.refuses(remover)
+
+
+def test_a_request_is_written_once_by_who_asks(talk: Talk, alice: Talker, bob: Talker) -> None:
+    alice.say("m1")
+    alice.ask("r", "switch", "m1")
+    talk.sync(alice, bob)
+    for value in ({"kind": "switch", "target": "m1", "by": "alice"}, {"by": "bob"}, "r", 1.0):
+        device = Talker("bob")
+        device.map("requests")["other"] = value
+        assert "`by`, who sends it" in talk.refuses(device)
+    bob.ask("r", "switch", "m1")
+    assert "written once" in talk.refuses(bob)
+    remover = Talker("alice")
+    remover.receive(talk.replica.state(b"\x00"))
+    del remover.map("requests")["r"]
+    assert "server's to remove" in talk.refuses(remover)
+
+
+def test_an_author_may_set_and_change_a_parent_in_the_update_that_adds_it(
+    talk: Talk, alice: Talker
+) -> None:
+    with alice.doc.transaction():
+        alice.say("m1", parent="x")
+        alice.map("messages")["m1"]["parent"] = "y"
+    talk.sync(alice)
+    assert talk.order() == {"m1": (1, None)}
+
+
+def test_what_was_stored_without_an_order_gets_one_with_the_next_update(
+    talk: Talk, alice: Talker
+) -> None:
+    alice.say("m1")
+    (stored,) = alice.take()
+    talk.replica = replica_of(stored)
+    alice.text("t").insert(0, "x")
+    talk.sync(alice)
+    assert talk.order() == {"m1": (1, None)}
+
+
+def test_typing_costs_nothing_and_tells_no_list(talk: Talk, alice: Talker) -> None:
+    alice.say("m1")
+    talk.sync(alice)
+    alice.map("messages")["m1"]["parts"]["0"]["text"] += "!"
+    alice.text("draft").insert(0, "x")
+    for verdict in talk.send(alice):
+        assert isinstance(verdict, Accepted)
+        assert verdict.made is None
+        assert verdict.summary is None
+
+
+def test_a_list_is_told_of_titles_and_messages(talk: Talk, alice: Talker) -> None:
+    alice.map("session")["title"] = "Lisbon" * 100
+    alice.say("m1")
+    titled, said = talk.send(alice)
+    assert isinstance(titled, Accepted)
+    assert isinstance(said, Accepted)
+    assert titled.summary == Summary(("Lisbon" * 100)[:200], 0)
+    assert said.summary == Summary(("Lisbon" * 100)[:200], 1)
+
+
+def test_an_agents_message_has_its_place_too(talk: Talk) -> None:
+    agent = Talker("demo")
+    agent.map("messages")["m1"] = new_message("demo", kind="agent")
+    assert all(isinstance(verdict, Accepted) for verdict in talk.send(agent, Role.AGENT))
+    assert talk.order() == {"m1": (1, None)}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_people_do_the_order_holds(seed: int) -> None:
+    """Random people, devices that stay behind, restarts; checked after every step."""
+    play = _Play(seed)
+    for _ in range(60):
+        play.step()
+        play.check()
+
+
+class _Play:
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.talk = Talk()
+        self.devices = [Talker(user) for user in ("alice", "alice", "bob", "carol")]
+        self.names = count(1)
+        self.given: dict[str, float] = {}
+
+    def step(self) -> None:
+        device = self.random.choice(self.devices)
+        steps = (self.say, self.say, self.say, self.delete, self.ask, self.sync, self.sync)
+        if self.random.random() < 0.05:
+            self.talk.replica = reopened(self.talk.replica)
+        self.random.choice(steps)(device)
+
+    def say(self, device: Talker) -> None:
+        messages = device.map("messages")
+        known = sorted(messages.keys())
+        with device.doc.transaction():
+            for _ in range(self.random.choice((1, 1, 3))):
+                name = f"{next(self.names):03}"
+                fields = {"supersedes": self.random.choice(known)} if known else {}
+                device.say(name, **(fields if self.random.random() < 0.3 else {}))
+
+    def own(self, device: Talker) -> list[str]:
+        messages = device.map("messages")
+        return sorted(n for n in messages.keys() if messages[n]["author"]["id"] == device.user)
+
+    def delete(self, device: Talker) -> None:
+        for name in self.own(device)[: self.random.choice((0, 1, 2))]:
+            if self.random.random() < 0.3:
+                device.say(name, text="anew")
+            else:
+                del device.map("messages")[name]
+
+    def ask(self, device: Talker) -> None:
+        targets = sorted(device.map("messages").keys()) or ["nothing"]
+        kind = self.random.choice(("switch", "withdraw"))
+        device.ask(f"r{next(self.names)}", kind, self.random.choice(targets))
+
+    def sync(self, device: Talker) -> None:
+        self.talk.sync(device)
+
+    def check(self) -> None:
+        order = self.talk.order()
+        # One that was deleted, and put anew by a device that didn't know, is a new message.
+        self.given = {name: seq for name, seq in self.given.items() if name in order}
+        for name, (seq, parent) in order.items():
+            assert self.given.setdefault(name, seq) == seq, "a message's seq has changed"
+            assert parent is None or order[parent][0] < seq, "a child is older than its parent"
+        assert len({seq for seq, _ in order.values()}) == len(order)
+        path = self.talk.path()
+        assert (path[-1] if path else None) == self.talk.head()
+        assert all(order[name][1] == before for before, name in pairwise([None, *path]))
