@@ -101,9 +101,10 @@ class Sequencer:
             else:
                 self._unseen.requests[request] = None
         head = root(SESSION).get(HEAD)
-        self._head = head if isinstance(head, str) and head in self._spots else None
-        if self._head is None:
-            self._head = self._newest(self._spots)
+        if isinstance(head, str) and head in self._spots:
+            self._head = head
+        else:
+            self._head = self._end_below(None)
 
     def follow(self, root: Roots, touched: Touched) -> None:
         """Gives new messages their place, takes away that of deleted ones, answers requests."""
@@ -173,7 +174,8 @@ class Sequencer:
                 assert isinstance(value, Map)
                 _write(value, spot)
         if self._head in removed:
-            self._head = _nearest(removed, self._head)
+            # To another version, should there be one.
+            self._head = self._end_below(_nearest(removed, self._head))
 
     # -- requests ----------------------------------------------------------------------------------
 
@@ -198,7 +200,7 @@ class Sequencer:
             return "there is no such message"
         match request.get("kind"):
             case "switch":
-                self._switch(target)
+                self._head = self._end_below(target)
             case "withdraw" if self._known.authors.get(target, ("", ""))[1] != request.get("by"):
                 return "the message is another's"
             case "withdraw" if self._children.get(target):
@@ -211,15 +213,11 @@ class Sequencer:
                 return "unknown kind of request"
         return None
 
-    def _switch(self, target: str) -> None:
-        """Makes the newest end below a message the head."""
-        message: str | None = target
-        while message is not None:
-            self._head = message
-            message = self._newest(self._children.get(message, {}))
-
-    def _newest(self, messages: Iterable[str]) -> str | None:
-        return max(messages, key=lambda message: self._spots[message].seq, default=None)
+    def _end_below(self, message: str | None) -> str | None:
+        """Goes down from a message, or from above all, to the newest each time."""
+        while children := self._children.get(message):
+            message = max(children, key=lambda child: self._spots[child].seq)
+        return message
 
     def _by_seq(self, messages: Iterable[str]) -> list[str]:
         return sorted(messages, key=lambda message: self._spots[message].seq)
