@@ -209,6 +209,10 @@ class Device:
             if update != b"\x00\x00":
                 self._send_edit(update)
 
+    def say(self, message: str) -> None:
+        author = {"kind": "user", "id": self.user}
+        self.doc.get("messages", type=Map)[message] = Map({"role": "user", "author": author})
+
     def _send_edit(self, update: bytes) -> None:
         self.unsynced += 1
         if self.is_connected:

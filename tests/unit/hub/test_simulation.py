@@ -5,20 +5,25 @@ come back, while workers die, batches conflict, loads and snapshots fail. The de
 check each single message (`hub_devices`); the end is checked here. A failing seed fails again.
 """
 
+import asyncio
+import json
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hub_devices import Device, Line
 from hub_ports import KILLER, Log, Workers
-from pycrdt import Doc, Text
+from pycrdt import Doc, Map, Text
 from virtual_time import run, time_passes, turns
 
-from segue.errors import Overloaded, RefusedUpdate
+from segue.document.edits import AddMessage, Author
+from segue.document.views import ViewMessages
+from segue.errors import Overloaded, RefusedUpdate, Restarting, StorageUnavailable
 from segue.hub.hub import Hub
 from segue.hub.options import HubOptions
-from segue.ids import DocumentId
+from segue.ids import DocumentId, UserId
 from segue.wire.messages import QueryAwareness, SyncStep2, Update
 
 DOCUMENT = DocumentId("talk")
@@ -26,11 +31,16 @@ OPTIONS = HubOptions(snapshot_every_rows=5, grace_s=10, max_batch_bytes=100)
 SEEDS = 300
 STEPS = 250
 PATIENCE = 20
+TRY_AGAIN = (Overloaded, Restarting, StorageUnavailable)
 
 
 class World:
-    def __init__(self, hub: Hub, workers: Workers, log: Log, seed: int) -> None:
+    def __init__(
+        self, hub: Hub, workers: Workers, log: Log, calls: asyncio.TaskGroup, seed: int
+    ) -> None:
         self.hub = hub
+        self.calls = calls
+        self.message = 0
         self.workers = workers
         self.log = log
         self.stored = log.document(DOCUMENT)
@@ -79,6 +89,31 @@ class World:
         if len(device.text) and (device.is_connected or not device.name):
             at = self.random.randrange(len(device.text))
             del device.text[at]
+
+    def say(self) -> None:
+        self.message += 1
+        name = f"m{self.message}"
+        self.random.choice(self.devices).edit(lambda device: device.say(name))
+
+    def call(self) -> None:
+        """What HTTP does: a message of its own, or a look."""
+        self.calls.create_task(self.random.choice([self._post, self._look])())
+
+    async def _post(self) -> None:
+        self.message += 1
+        name = f"m{self.message}"
+        author = Author("user", UserId("dave"))
+        with suppress(*TRY_AGAIN):
+            await self.hub.edit(DOCUMENT, AddMessage(name, "user", author, 0, ()))
+            assert "seq" in messages_of(self.stored.doc)[name], "told too early"
+
+    async def _look(self) -> None:
+        with suppress(*TRY_AGAIN):
+            page = json.loads(await self.hub.view(DOCUMENT, ViewMessages(50)))
+            committed = messages_of(self.stored.doc)
+            assert all(
+                committed[message["id"]]["seq"] == message["seq"] for message in page["messages"]
+            )
 
     def connect(self) -> None:
         if device := self._somebody(lambda each: not each.is_connected):
@@ -191,6 +226,8 @@ class World:
     async def step(self) -> None:
         doings: list[tuple[Callable[[], None], int]] = [
             (self.edit, 20),
+            (self.say, 4),
+            (self.call, 2),
             (self.deliver, 25),
             (self.read, 25),
             (self.work, 40),
@@ -254,8 +291,8 @@ class World:
 
 async def simulate(seed: int) -> None:
     workers, log = Workers(), Log()
-    async with Hub(workers, log, OPTIONS) as hub:
-        world = World(hub, workers, log, seed)
+    async with Hub(workers, log, OPTIONS) as hub, asyncio.TaskGroup() as calls:
+        world = World(hub, workers, log, calls, seed)
         for _ in range(STEPS):
             await world.step()
         await world.come_to_rest()
@@ -273,7 +310,11 @@ async def simulate(seed: int) -> None:
 
 def _check_all_equal(world: World) -> None:
     stored = world.stored
+    messages = messages_of(stored.doc)
+    assert len({message["seq"] for message in messages.values()}) == len(messages)
+    assert all(message["parent"] in (None, *messages) for message in messages.values())
     for device in world.devices:
+        assert messages_of(device.doc) == messages
         assert device.vector == stored.vector
         assert str(device.text) == str(stored.doc.get("text", type=type(device.text)))
         assert device.map.to_py() == stored.doc.get("map", type=type(device.map)).to_py()
@@ -283,6 +324,10 @@ def _check_all_equal(world: World) -> None:
         others = {each.client for each in world.devices if each is not device}
         assert others <= device.others.keys()
     assert world.hub.backlog.size_bytes == 0
+
+
+def messages_of(doc: Doc[Any]) -> dict[str, Any]:
+    return doc.get("messages", type=Map).to_py() or {}
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
