@@ -10,7 +10,7 @@ Invariants:
    them that are durable. What shows state carries the `accepted_count` it was taken at and leaves
    once `committed_count` has reached it: nothing uncommitted is ever shown.
 3. `restart` gives every entry without an outcome, in an order in which it can be submitted again.
-   What the server had made of one is forgotten: it is made anew for the state that is met then.
+   What the server had made of one is not: its next verdict brings what was made anew.
 """
 
 from collections import deque
@@ -157,8 +157,6 @@ class Flight:
         assert not self._committing, "a batch with the writer has an outcome first"
         known = [w.what for w in self._waiting if isinstance(w.what, Entry)]
         entries = [*self._accepted, *known, *self._unanswered]
-        for entry in entries:
-            entry.made = entry.summary = None
         self._unanswered.clear()
         self._accepted.clear()
         self._waiting.clear()
