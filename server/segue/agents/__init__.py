@@ -1,0 +1,1 @@
+"""Agents: programs that take part in a conversation and answer in it."""

@@ -1,0 +1,46 @@
+"""From the name of an agent in the settings to the agent."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Final
+
+from segue.agents.port import Agent
+from segue.errors import ConfigurationError
+
+_FORMS: Final = "Give `demo`, or `module:factory` where factory() returns the agent."
+
+
+def load_agent(spec: str) -> Agent:
+    """Builds the agent that `spec` names: `demo`, or `module:factory`, called without arguments.
+
+    Raises:
+        ConfigurationError: there is no such agent, or what the factory gave is none.
+    """
+    if spec == "demo":
+        spec = "segue.agents.demo:DemoAgent"
+    agent = _factory(spec)()
+    if not isinstance(getattr(agent, "name", None), str) or not callable(
+        getattr(agent, "respond", None)
+    ):
+        raise ConfigurationError(
+            f"{spec!r} gave {type(agent).__name__}, which is no agent: it needs a `name` (text) and"
+            " `respond(turn)`, an async generator. See segue.agents.port.Agent."
+        )
+    return agent  # type: ignore[no-any-return]  # checked above as far as it can be
+
+
+def _factory(spec: str) -> Callable[[], Any]:
+    module_name, colon, name = spec.partition(":")
+    if not (module_name and colon and name):
+        raise ConfigurationError(f"{spec!r} names no agent. {_FORMS}")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"The agent's module {module_name!r} can't be imported: {error}. Install it into"
+            " Segue's environment, or put its folder on PYTHONPATH."
+        ) from error
+    factory = getattr(module, name, None)
+    if not callable(factory):
+        raise ConfigurationError(f"{module_name!r} has no function or class {name!r}. {_FORMS}")
+    return factory  # type: ignore[no-any-return]  # a factory from outside has no known type
