@@ -38,3 +38,7 @@ def test_own_agent_is_made_by_its_factory() -> None:
 def test_wrong_name_says_what_is_wrong_and_what_to_do(spec: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(said)):
         load_agent(spec)
+
+
+def test_the_demo_is_known_by_its_name() -> None:
+    assert load_agent("demo").name == "demo"

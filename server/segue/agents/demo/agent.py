@@ -20,8 +20,9 @@ _PIECE: Final = re.compile(r"\s*\S{1,24}|\s+")
 _HOME_KEY: Final = "home_airport"
 _FROM_PROFILE: Final = "profile"
 # Messages nobody answered, and messages read again when an answer is taken up, are bounded.
-_MOST_UNREAD: Final = 20
-_MOST_REREAD: Final = 100
+_MOST_UNREAD: Final = 5
+_MOST_REREAD: Final = 20
+_SHORT: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class _Learned:
     """What the messages that wait for an answer came to."""
 
     before: Trip
+    new_since: Trip
+    """What the answer calls new is new against this: `before`, or nothing after a fresh start."""
     after: Trip
     intent: Intent | None
     events: tuple[Event, ...]
@@ -79,6 +82,7 @@ class DemoAgent:
         events = memory.changes(before, trip, turn.context, self.name, source)
         return _Learned(
             before=before,
+            new_since=_at_home(Trip(), home) if intent is Intent.RESET else before,
             after=trip,
             intent=intent,
             events=tuple(_sourced(event) if starts_home else event for event in events),
@@ -98,9 +102,10 @@ class DemoAgent:
         known = memory.load_trip(context, self.name, today)
         if not taken:
             return known
-        earlier = Trip()
+        home = _home(turn.profile)
+        earlier = _at_home(Trip(), home)
         for message in _answered(turn.history):
-            earlier = read(message.text, earlier, today).trip
+            earlier = _at_home(read(message.text, earlier, today).trip, home)
         return memory.without(known, taken, earlier)
 
 
@@ -155,16 +160,21 @@ def _text(turn: Turn, learned: _Learned, today: date) -> str:
     answers = [m.text for m in turn.history if m.role == "assistant"]
     return answer(
         Moment(
-            before=learned.before,
+            before=learned.new_since,
             after=learned.after,
             intent=learned.intent,
             from_home=learned.starts_home and not any(HOME_MARK in text for text in answers),
             turns=len(answers),
             plans=sum(MARK in text for text in answers),
-            variant=sum(wants(m.text) is Intent.OTHER for m in turn.history[-_MOST_REREAD:]),
+            variant=_variant(turn.history),
             today=today,
         )
     )
+
+
+def _variant(history: tuple[TurnMessage, ...]) -> int:
+    said = (m.text for m in history if m.role == "user" and len(m.text) <= _SHORT)
+    return sum(wants(text) is Intent.OTHER for text in said)
 
 
 def _rest(text: str, written: str) -> str:

@@ -14,6 +14,9 @@ _RETURN: Final = re.compile(
     r"(?:\breturn\w*|\bback|\buntil|\btill?|\bthrough|\bhome|\bcheck(?:ing)?[ -]?out|\bends?)"
     r"(?: \w{1,8}){0,2} ?$"
 )
+_LEAVING: Final = re.compile(
+    r"\b(?:from|start\w*|begin\w*|leav\w*|depart\w*)(?: \w{1,8}){0,2} ?$|\b(?:sorry|actually|mean|meant|instead|rather)\b"
+)
 _NEGATED: Final = re.compile(
     r"\b(?:not|instead of|rather than|no longer)(?: (?:on|in|the)){0,2} ?$"
 )
@@ -23,18 +26,18 @@ _SHIFT: Final = re.compile(
 )
 _LENGTH: Final = re.compile(
     rf"\b(?P<n>{NUMBER})[ -](?:full |whole |or so )?(?P<u>night|day|week|month)s?\b"
+    r"(?P<tour>(?= (?:trip|journey|tour|break|getaway|holiday|vacation)))?"
     r"(?! (?:ago|before|after|ahead|old))"
     r"|\b(?P<p>fortnight|long weekend|weekend|week-?long)\b"
 )
 _WORDS: Final = {"fortnight": 14, "long weekend": 3, "weekend": 2}
 _NIGHTS: Final = {"night": 1, "day": 1, "week": 7, "month": 30}
-_SHORT: Final = 20
 
 
 def read_dates(page: Page, trip: Trip, asked: frozenset[Slot], today: date) -> Trip:
     """Takes days and lengths off the page and gives the trip with them."""
     trip = _shifted(page, trip)
-    found = mentions(page, bare_month=Slot.WHEN in asked or len(page.low) < _SHORT)
+    found = mentions(page, bare_month=Slot.WHEN in asked or page.low.count(" ") < 2)
     trip = _with_days(page, trip, found, asked, today)
     return _with_length(page, trip).settled()
 
@@ -42,28 +45,30 @@ def read_dates(page: Page, trip: Trip, asked: frozenset[Slot], today: date) -> T
 def _with_days(
     page: Page, trip: Trip, found: list[Mention], asked: frozenset[Slot], today: date
 ) -> Trip:
-    # A day alone, where only the length was asked for, is the day of return.
-    start = trip.depart if Slot.LENGTH in asked and Slot.WHEN not in asked else None
+    # A day alone, said when the length was asked for, is the day of return.
+    awaited = trip.depart is not None and Slot.LENGTH in asked
+    departure: Day | None = None
+    returns: list[Mention] = []
     end = 0
     for mention in found:
-        before = page.low[max(end, mention.start - _BEFORE) : mention.start]
         whole = page.low[max(0, mention.start - _BEFORE) : mention.start]
-        returns = start is not None and (
-            _is_connected(before) or mention.start == end or (trip.depart == start and end == 0)
-        )
+        before = page.low[max(end, mention.start - _BEFORE) : mention.start]
+        follows = mention.start == end or bool(_CONNECTED.search(before.replace(";", " ")))
         end = mention.end
         if _NEGATED.search(whole):
             continue
-        if returns or _RETURN.search(before):
-            trip = _returning(trip, mention, today)
-        elif start is None and (day := _departure(trip, mention, today)):
-            start = day.day
-            trip = _leaving(trip, day)
+        if departure is not None:
+            is_return = follows or bool(_RETURN.search(before))
+        else:
+            is_return = bool(_RETURN.search(before)) or (awaited and not _LEAVING.search(before))
+        if is_return:
+            returns.append(mention)
+        elif departure is None and (departure := _departure(trip, mention, today)):
+            trip = _leaving(trip, departure)
+    # Last, as "the 20th" is one after the departure, wherever that was said.
+    for mention in returns:
+        trip = _returning(trip, mention, today)
     return trip
-
-
-def _is_connected(between: str) -> bool:
-    return bool(_CONNECTED.search(between.replace(";", " ")))
 
 
 def _departure(trip: Trip, mention: Mention, today: date) -> Day | None:
@@ -108,8 +113,8 @@ def _nights(match: re.Match[str]) -> int | None:
     if match["n"] in ("a", "an") and match["u"] in ("night", "day"):  # "the price a night"
         return None
     nights = number(match["n"]) * _NIGHTS[match["u"]]
-    if match["u"] == "day" and "days" not in match[0]:
-        nights -= 1  # "a three-day trip" is two nights; "for three days" is how long one stays
+    if match["u"] == "day" and match["tour"] is not None:
+        nights -= 1  # "a three-day trip" has two nights; "for three days" is how long one stays
     return nights if 0 < nights <= MOST_NIGHTS else None
 
 

@@ -38,6 +38,7 @@ _TRAVEL: Final = re.compile(
     r"\b(?:go|going|travel\w*|fly|flying|flight|trip|train|bus|ferry|tickets?|head(?:ed|ing)?|visit\w*|hotels?|stay\w*"
     r"|holidays?|vacation|weekend|nights?|weeks?|get|leav\w+|depart\w*|drive|journey|route|start\w*)\b"
 )
+_MOVING: Final = re.compile(r"\b(?:go|going|travel\w*|fly\w*|trip|head\w*|drive|from ;+) $")
 _NAMED: Final = re.compile(
     r"\b(?P<p>from|to|in|visit|visiting|reach|leaving) (?P<n>[^\W\d_][\w'-]{0,30}(?: [^\W\d_][\w'-]{0,30}){0,3})",
     re.IGNORECASE,
@@ -92,7 +93,7 @@ def read_places(page: Page, trip: Trip, asked: frozenset[Slot]) -> Trip:
 def read_place_answer(page: Page, trip: Trip, asked: frozenset[Slot]) -> Trip:
     """Gives the trip with a short answer to "where?" as a name, where it can hardly be anything else."""
     name = _answer(page, asked)
-    return _with(trip, _bare_slot(trip, asked, ()), name) if name else trip
+    return _with(trip, _bare_slot(trip, asked), name) if name else trip
 
 
 def _known(page: Page) -> list[_Place]:
@@ -176,8 +177,7 @@ def _unknown(page: Page, asked: frozenset[Slot]) -> Iterator[_Place]:
         return
     for match in _NAMED.finditer(page.raw):
         # "go to", "fly from": a name in small letters counts only behind a verb of travel.
-        before = page.low[max(0, match.start() - 12) : match.start()]
-        moving = re.search(r"\b(?:go|going|travel\w*|fly\w*|trip|head\w*|drive) $", before)
+        moving = _MOVING.search(page.low[max(0, match.start() - _BEFORE) : match.start()])
         words = _name_words(
             match["n"], small=shouted or bool(moving) or (answers and match.start() == 0)
         )
@@ -237,18 +237,21 @@ def _slot(
             wanted = asked & {Slot.ORIGIN, Slot.DESTINATION}
             if place.name in (trip.origin, trip.destination):
                 return None
+            corrected = bool(_CORRECTED.search(page.low))
             short = page.low.count(" ") < 5
-            if _ELSEWHERE.search(before) or not (wanted or short or _CORRECTED.search(page.low)):
+            if _ELSEWHERE.search(before) or not (wanted or short or corrected):
                 return None
-            return _bare_slot(trip, asked, negated)
+            return _bare_slot(trip, asked, negated, corrected=corrected)
 
 
 def _is_correction(page: Page, start: int) -> bool:
     return bool(_CORRECTED.search(page.low, max(0, start - _BEFORE), start))
 
 
-def _bare_slot(trip: Trip, asked: frozenset[Slot], negated: tuple[str, ...]) -> Slot:
-    if Slot.ORIGIN in asked and Slot.DESTINATION not in asked:
+def _bare_slot(
+    trip: Trip, asked: frozenset[Slot], negated: tuple[str, ...] = (), *, corrected: bool = False
+) -> Slot:
+    if Slot.ORIGIN in asked and Slot.DESTINATION not in asked and not corrected:
         return Slot.ORIGIN
     return Slot.ORIGIN if trip.origin in negated else Slot.DESTINATION
 

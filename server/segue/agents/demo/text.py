@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-MOST_READ: Final = 2000
+MOST_READ: Final = 1000
 """Characters of a message that are read; every pattern is linear, and this bounds what is left."""
 
 _SPACES: Final = re.compile(r"\s+")

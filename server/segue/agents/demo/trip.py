@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from enum import Enum
 from typing import Final
 
-MOST_NIGHTS: Final = 366
+MOST_NIGHTS: Final = 180
 
 
 class Slot(Enum):

@@ -47,6 +47,7 @@ class Moment:
     """All that an answer depends on."""
 
     before: Trip
+    """What was known, so that the rest is new; nothing after a fresh start."""
     after: Trip
     intent: Intent | None
     from_home: bool
@@ -63,8 +64,7 @@ class Moment:
 def answer(moment: Moment) -> str:
     """Gives the whole answer in Markdown."""
     trip = moment.after
-    fresh = Trip(origin=moment.before.origin)
-    news = _news(fresh if moment.intent is Intent.RESET else moment.before, trip)
+    news = _news(moment.before, trip)
     parts = [_lead(moment, news)]
     if moment.from_home:
         parts.append(f"I take {with_code(str(trip.origin))} as your start: {HOME_MARK}.")
