@@ -28,6 +28,10 @@ _PART: Final = {
     "middle": 15,
     "late": 25,
     "end": 28,
+    "first week": 2,
+    "second week": 9,
+    "third week": 16,
+    "last week": 25,
 }
 _FURTHEST_YEARS: Final = 5
 
@@ -188,7 +192,7 @@ _SINGLE: Final[tuple[tuple[re.Pattern[str], _Reader], ...]] = tuple(
         (rf"\b(?P<d>\d{{1,2}}){_ORDINAL}?(?: of)? {_MONTH}{_YEAR}", _in_year),
         (rf"\b{_MONTH} (?:the )?(?P<d>\d{{1,2}}){_ORDINAL}?\b{_YEAR}", _in_year),
         (
-            rf"\b(?:the )?(?P<p>early|mid|middle|late|beginning|start|end)(?:[ -]of)?[ -](?:in )?{_MONTH}{_YEAR}",
+            rf"\b(?:the )?(?P<p>early|mid|middle|late|beginning|start|end|(?:first|second|third|last) week)(?:[ -]of)?[ -](?:in )?{_MONTH}{_YEAR}",
             _part,
         ),
         (
@@ -208,7 +212,7 @@ _SINGLE: Final[tuple[tuple[re.Pattern[str], _Reader], ...]] = tuple(
         (r"\b(?P<t>next) (?P<u>week)\b", _next),
         (r"\b(?P<t>this|next) (?P<u>month)\b", _next),
         (
-            rf"\b(?:(?:in|for|during|this|next|around|of|sometime in) )(?:the month of )?{_MONTH}{_YEAR}{_NOT_A_VERB}",
+            rf"\b(?:(?:in|for|during|this|next|around|of|about|rather|prefer|make it|sometime in) )(?:the month of )?{_MONTH}{_YEAR}{_NOT_A_VERB}",
             _month,
         ),
         (rf"\b{_MONTH} (?P<y>20\d\d)\b", _month),

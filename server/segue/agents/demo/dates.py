@@ -12,7 +12,7 @@ from segue.agents.demo.trip import MOST_NIGHTS, Slot, Trip
 _BEFORE: Final = 28
 _RETURN: Final = re.compile(
     r"(?:\breturn\w*|\bback|\buntil|\btill?|\bthrough|\bhome|\bcheck(?:ing)?[ -]?out|\bends?)"
-    r"(?: \w{1,8}){0,2} ?$"
+    r"(?: \w{1,12}){0,3} ?$"
 )
 _LEAVING: Final = re.compile(
     r"\b(?:from|start\w*|begin\w*|leav\w*|depart\w*)(?: \w{1,8}){0,2} ?$|\b(?:sorry|actually|mean|meant|instead|rather)\b"
@@ -23,6 +23,7 @@ _NEGATED: Final = re.compile(
 _CONNECTED: Final = re.compile(r"(?:^|[ ;])(?:to|until|-|and back(?: on)?)(?: the)? ?$|^ ?- ?$")
 _SHIFT: Final = re.compile(
     rf"\b(?P<n>{NUMBER}) (?P<u>day|week|night)s? (?P<w>later|earlier|longer|shorter|more|less)\b"
+    rf"|\b(?P<n2>{NUMBER}) (?:more|extra|additional) (?P<u2>day|week|night)s?\b"
 )
 _LENGTH: Final = re.compile(
     rf"\b(?P<n>{NUMBER})[ -](?:full |whole |or so )?(?P<u>night|day|week|month)s?\b"
@@ -120,13 +121,13 @@ def _nights(match: re.Match[str]) -> int | None:
 
 def _shifted(page: Page, trip: Trip) -> Trip:
     for match in page.take(_SHIFT):
-        days = number(match["n"]) * _NIGHTS[match["u"]]
+        days = number(match["n"] or match["n2"]) * _NIGHTS[match["u"] or match["u2"]]
         if match["w"] in ("later", "earlier"):
             if trip.depart is not None:
                 sign = 1 if match["w"] == "later" else -1
                 trip = replace(trip, depart=trip.depart + timedelta(days=sign * days))
         elif trip.nights is not None:
-            longer = match["w"] in ("longer", "more")
+            longer = match["w"] in (None, "longer", "more")
             nights = trip.nights + (days if longer else -days)
             trip = replace(trip, nights=min(max(nights, 1), MOST_NIGHTS))
     return trip

@@ -7,7 +7,7 @@ from segue.agents.demo.text import fold
 
 # name | airport | country | other names, comma | sights, semicolon
 _CITIES: Final = """
-Lisbon|LIS|Portugal|Lisboa|Alfama's lanes;the Belém Tower;the Jerónimos Monastery;the Gulbenkian Museum;tram 28;the castle of São Jorge
+Lisbon|LIS|Portugal|Lisboa,Lisbonne,Lissabon|Alfama's lanes;the Belém Tower;the Jerónimos Monastery;the Gulbenkian Museum;tram 28;the castle of São Jorge
 Porto|OPO|Portugal|Oporto|the Ribeira;the Dom Luís I bridge;Livraria Lello;São Bento station;Serralves;the port cellars of Gaia
 Madrid|MAD|Spain||the Prado;Retiro Park;the Royal Palace;Plaza Mayor;the Reina Sofía;El Rastro market
 Barcelona|BCN|Spain|Barna|the Sagrada Família;Park Güell;the Gothic Quarter;La Boqueria;Casa Batlló;Montjuïc
@@ -218,6 +218,12 @@ MOST_WORDS: Final = max(len(name.split()) for name in _BY_NAME)
 
 # Words of every day that are also cities: they count only where a place is expected.
 EVERYDAY: Final = frozenset({"nice", "split", "cork", "georgia", "bath"})
+
+
+def is_inside(name: str, country: str) -> bool:
+    """Tells if a known city lies in that country."""
+    city = find_city(name)
+    return city is not None and city.country == country != ""
 
 
 def find_city(name: str) -> City | None:

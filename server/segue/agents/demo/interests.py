@@ -32,16 +32,25 @@ _THEMES: Final = {
 }
 _FINDERS: Final = {label: re.compile(rf"\b(?:{words})\b") for label, words in _THEMES.items()}
 _UNWANTED: Final = re.compile(
-    r"\b(?:no|not|without|less|skip|instead of|rather than|hate|don't like)(?: (?:the|any|so many))? ?$"
+    r"\b(?:no|not|without|less|skip|instead of|rather than|hate|don't like|remove|drop)(?: (?:the|any|so many))? ?$"
 )
 _INSTEAD: Final = re.compile(r"\b(?:only|just|instead|rather|not)\b")
 _NO_MATTER: Final = re.compile(
     r"\b(?:anything|everything|whatever|surprise (?:me|us)|no preference|nothing special|don't (?:know|mind|care)|not sure"
     r"|no idea|skip|you (?:choose|decide)|any)\b(?! budget)|^(?:no|nope|none)\W*$"
 )
+_SHORT_LIST: Final = re.compile(r"[^\W\d_][\w' -]{2,30}(?:, [^\W\d_][\w' -]{2,30}){0,3}")
 _LIKED: Final = re.compile(
     r"\b(?:i|we)(?:'m| am|'re| are)? (?:really )?(?:like|love|enjoy|into) (?P<x>[^.,;!?]{3,40})"
 )
+
+
+def read_interests_answer(page: Page, trip: Trip, asked: frozenset[Slot]) -> Trip:
+    """Gives the trip with a short answer to "what do you enjoy?" as typed."""
+    words = page.low.replace(" and ", ", ").strip(" .!")
+    if Slot.INTERESTS not in asked or not _SHORT_LIST.fullmatch(words):
+        return trip
+    return replace(trip, interests=words)
 
 
 def read_interests(page: Page, trip: Trip, asked: frozenset[Slot]) -> Trip:

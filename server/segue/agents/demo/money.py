@@ -35,16 +35,23 @@ _BARE: Final = re.compile(
 _WORDS: Final = (
     (
         re.compile(
-            r"\b(?:cheap\w*|low[- ]budget|low[- ]cost|budget[- ]friendly|shoestring|tight budget|not much money|small budget|on a budget)\b"
+            r"\b(?:cheap\w*|low[- ]budget|low[- ]cost|budget[- ]friendly|shoestring|tight budget|not much money|small budget|on a budget|affordable)\b"
         ),
         "low",
     ),
     (
-        re.compile(r"\b(?:mid-?range|mid budget|medium budget|moderate(?:ly)?|average budget)\b"),
+        re.compile(
+            r"\b(?:mid-?range|mid budget|medium budget|moderate(?:ly)?|(?:not|nothing) too expensive|reasonabl\w+|average budget)\b"
+        ),
         "medium",
     ),
     (re.compile(r"\b(?:luxur\w+|splurge|high[- ]end|five[- ]star|fancy)\b"), "high"),
-    (re.compile(r"\b(?:no (?:budget )?limit|money is no object|no budget|unlimited)\b"), "open"),
+    (
+        re.compile(
+            r"\b(?:no (?:budget )?limit|money is no object|no budget|unlimited|(?:company|boss|work|employer) pays)\b"
+        ),
+        "open",
+    ),
 )
 _ASKED_WORDS: Final = (
     (re.compile(r"\b(?:low|small|tight)\b"), "low"),

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
-from segue.agents.demo.gazetteer import EVERYDAY, MOST_WORDS, find_city
+from segue.agents.demo.gazetteer import EVERYDAY, MOST_WORDS, find_city, is_inside
+from segue.agents.demo.ordinary import ORDINARY_WORDS
 from segue.agents.demo.text import Page
 from segue.agents.demo.trip import Slot, Trip
 
@@ -16,8 +17,8 @@ _OF_CITY: Final = r"(?: (?:the|city of|the city of|downtown))? ?$"
 _ORIGIN: Final = re.compile(
     r"(?:\bfrom|\bout of|\bleav(?:e|ing)|\bdepart(?:ing|ure)?(?: (?:in|at|city|airport|point))?(?: (?:is|will be))?"
     r"|\bdeparture is|\bstart(?:ing)?(?: point)?(?: (?:in|at|is))?|\borigin(?: \w{1,8})? is"
-    r"|\b(?:live|living|based|i'm|i am|we're|we are|home)(?: (?:in|is|near))?|\bdeparture is)"
-    + _OF_CITY
+    r"|\b(?:i|we) (?:both |all |currently )?live (?:in|near)|\bhome is|(?<!go )(?<!going )\bback (?:in|to)"
+    r"|\b(?:i'm|i am|we're|we are)(?: (?:living|based))?(?: (?:in|near))?)" + _OF_CITY
 )
 _DESTINATION: Final = re.compile(
     r"(?:\bto|\bin|\bat|\bvisit(?:ing)?|\bsee(?:ing)?|\bfor|\breach(?:ing)?|\btowards?|\bexplor(?:e|ing)"
@@ -45,22 +46,6 @@ _NAMED: Final = re.compile(
 )
 _PARTICLES: Final = frozenset(
     {"de", "la", "le", "del", "der", "of", "the", "do", "da", "am", "upon", "sur"}
-)
-# What stands where a place could, and is none.
-_NO_PLACES: Final = frozenset(
-    """a about again all also am an and any anything anywhere are as ask at awesome back be bed best bit book both bus but by
-    bye can change check cheap cheers city continue cool could day days different do does done else english even evening
-    everything family fine flight fly food for forget french friend friends from fun get give go going good great hello
-    help here hey hi him his hmm holiday home hotel house how i idea if in info is it its january february march april june
-    july august september october november december just know later leave let like look looking lot love make maybe me
-    meet mine monday tuesday wednesday thursday friday saturday sunday more morning much museum my nah need never next
-    nice night no nope not nothing now of off ok okay on one only or other our out over party perfect plan please
-    proceed really relax ride right save school see seems sleep some somewhere soon sorry sounds spend start stay still stop
-    sunny sure swim take thank thanks that the them then there they thing think this those though till until ticket time to today
-    together tomorrow tonight too town train travel trip try two u up us vacation visit wait walk want warm was we
-    weather week weekend well were what whatever when where which who why will with work would wow write year yeah
-    yep yes you your yup yours beach sea mountains countryside
-    python javascript java german spanish italian test testing""".split()
 )
 
 
@@ -127,7 +112,7 @@ def _is_meant(page: Page, name: str, role: _Role) -> bool:
     # A code or an abbreviation: in capitals, or where only a place can stand ("from lax").
     shouted = page.raw.isupper() and len(page.raw) > len(name)
     return (name.isupper() and not shouted) or (
-        placed and len(name) == 3 and name.lower() not in _NO_PLACES
+        placed and len(name) == 3 and name.lower() not in ORDINARY_WORDS
     )
 
 
@@ -193,11 +178,14 @@ def _unknown(page: Page, asked: frozenset[Slot]) -> Iterator[_Place]:
 def _name_words(text: str, *, small: bool) -> list[str]:
     words = text.split(" ")
     first = words[0]
-    if first.lower() in _NO_PLACES or len(first) < 3 or not (first[0].isupper() or small):
+    if first.lower() in ORDINARY_WORDS or len(first) < 3 or not (first[0].isupper() or small):
         return []
     taken = [first]
     for word in words[1:]:
-        if not (word[0].isupper() or word in _PARTICLES) or word.lower() in _NO_PLACES - _PARTICLES:
+        if (
+            not (word[0].isupper() or word in _PARTICLES)
+            or word.lower() in ORDINARY_WORDS - _PARTICLES
+        ):
             break
         taken.append(word)
     while len(taken) > 1 and taken[-1] in _PARTICLES:
@@ -241,7 +229,9 @@ def _slot(
             short = page.low.count(" ") < 5
             if _ELSEWHERE.search(before) or not (wanted or short or corrected):
                 return None
-            return _bare_slot(trip, asked, negated, corrected=corrected)
+            # "Greece", and in answer to whatever came next: "Athens then".
+            inside = is_inside(place.name, trip.destination or "")
+            return _bare_slot(trip, asked, negated, corrected=corrected or inside)
 
 
 def _is_correction(page: Page, start: int) -> bool:
@@ -266,10 +256,18 @@ def _with(trip: Trip, slot: Slot, name: str) -> Trip:
 
 
 def _answer(page: Page, asked: frozenset[Slot]) -> str | None:
-    text = page.raw.split(";")[0].strip(" .!,")
+    text = page.raw.strip(" .!,")
     words = text.split(" ")
-    if not asked & {Slot.ORIGIN, Slot.DESTINATION} or not 1 <= len(words) <= 3 or "?" in page.raw:
+    # A blank: some of it was understood, so the rest is no answer by itself.
+    if (
+        ";" in page.raw
+        or not asked & {Slot.ORIGIN, Slot.DESTINATION}
+        or not 1 <= len(words) <= 3
+        or "?" in page.raw
+    ):
         return None
-    if any(word.lower() in _NO_PLACES or not _WORD.fullmatch(word) for word in words):
+    if any(word.lower() in ORDINARY_WORDS or not _WORD.fullmatch(word) for word in words):
+        return None
+    if not (text.islower() or all(word[0].isupper() or word in _PARTICLES for word in words)):
         return None
     return _titled(text) if 3 <= len(text) <= 40 else None

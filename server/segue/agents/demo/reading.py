@@ -5,7 +5,7 @@ from datetime import date
 
 from segue.agents.demo.dates import read_dates
 from segue.agents.demo.intents import Intent, wants
-from segue.agents.demo.interests import read_interests
+from segue.agents.demo.interests import read_interests, read_interests_answer
 from segue.agents.demo.money import read_budget
 from segue.agents.demo.party import read_party
 from segue.agents.demo.places import read_place_answer, read_places
@@ -37,4 +37,6 @@ def read(text: str, trip: Trip, today: date) -> Reading:
     trip = read_interests(page, trip, asked)
     if trip == known and intent is None:
         trip = read_place_answer(page, trip, asked)
+    if trip == known and intent is None:
+        trip = read_interests_answer(page, trip, asked)
     return Reading(trip, intent)

@@ -26,9 +26,13 @@ _OFF_TOPIC: Final = (
 _REPLIES: Final = {
     Intent.RESET: "A fresh start: the last trip is forgotten.",
     Intent.BOOK: "I can't book anything: I'm a demo, so nothing is reserved or paid.",
-    Intent.LIVE: "That I'd have to make up: as a demo I have no live prices, timetables or addresses.",
+    Intent.LIVE: "That I'd have to make up: as a demo I have no live prices, timetables, weather or addresses.",
     Intent.IDENTITY: "I'm the demo of this server: a small trip planner without a language model."
     " I remember what you tell me, on all your devices, and make a sample plan of it.",
+    Intent.SUGGEST: "I have no taste of my own: Lisbon for food, Kyoto for gardens and Edinburgh for"
+    " history make good examples.",
+    Intent.UNSURE: "A guess is enough: all of it can be changed later.",
+    Intent.BYE: "Goodbye! What you told me stays here.",
     Intent.THANKS: "You're welcome.",
     Intent.GREETING: "Hello! I'm the demo: I plan trips, without a language model.",
     Intent.TRAVEL: "Happy to plan that trip with you.",
@@ -39,6 +43,7 @@ _REPLIES: Final = {
 }
 # These are said even beside what was noted: a wish that can't be met must not look as if it was.
 _ALWAYS: Final = (Intent.RESET, Intent.BOOK)
+_PARTING: Final = (Intent.THANKS, Intent.BYE)
 _PLAN_AGAIN: Final = (Intent.PLAN, Intent.OTHER)
 
 
@@ -70,7 +75,7 @@ def answer(moment: Moment) -> str:
         parts.append(f"I take {with_code(str(trip.origin))} as your start: {HOME_MARK}.")
     if questions := trip.questions():
         lead = " ".join(filter(None, parts))
-        return f"{lead}\n\n{_ask(questions, parting=moment.intent is Intent.THANKS and not news)}"
+        return f"{lead}\n\n{_ask(questions, parting=moment.intent in _PARTING and not news)}"
     if news or moment.from_home or not moment.plans or moment.intent in _PLAN_AGAIN:
         parts = [*filter(None, parts), "Here is an idea:"]
         return " ".join(parts) + "\n\n" + write_plan(trip, moment.today, moment.variant)

@@ -93,6 +93,38 @@ async def test_what_was_said_is_known_and_only_the_rest_is_asked(name: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("first", "then", "known"),
+    [
+        ("maybe Greece", "Athens then", {"destination": "Athens", "origin": None}),
+        ("to Lisbon", "lol", {"origin": None}),
+        ("to Lisbon", "Nach Lissabon im Mai", {"destination": "Lisbon", "origin": None}),
+        ("to Lisbon", "ulm", {"origin": "Ulm"}),
+        (
+            "to Lisbon",
+            "back in Oslo on the 18th",
+            {"origin": "Oslo", "destination": "Lisbon", "return": "2026-12-18"},
+        ),
+        ("my sister lives in Boston", "I live in Chicago", {"origin": "Chicago"}),
+        ("Paris", "no, let's go to Rome instead", {"destination": "Rome"}),
+        ("from lax", "to SFO", {"origin": "Los Angeles", "destination": "San Francisco"}),
+        ("somewhere for a week", "make it one more day", {"nights": 8}),
+        ("2 people", "2 more people", {"travellers": 4}),
+        ("two adults and one child", "with our 3 kids", {"travellers": 5}),
+        ("800 € per person", "something affordable", {"budget": "low"}),
+        ("food, wine and art", "remove wine", {"interests": "food, art"}),
+        ("in June", "what about September?", {"month": "2027-09"}),
+        ("first week of April", "hm", {"depart": "2027-04-02"}),
+    ],
+)
+async def test_second_thought_is_understood(
+    first: str, then: str, known: dict[str, object]
+) -> None:
+    talk = Talk()
+    await talk.say(first, then)
+    assert {key: talk.known.get(key) for key in known} == known
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "What's the capital of France?",
