@@ -125,6 +125,44 @@ class Restarting(SegueError):
     close_code = 1012
 
 
+class InvalidRequest(ProtocolError):
+    """A request over HTTP that is read, and can't be what was meant."""
+
+    code = "invalid_request"
+
+
+class InvalidJson(InvalidRequest):
+    """A body that is no JSON."""
+
+    code = "invalid_json"
+
+
+class UnsupportedMediaType(InvalidRequest):
+    """A body of a type that nobody reads here."""
+
+    code = "unsupported_media_type"
+
+
+class Conflict(SegueError):
+    """What is to be made is there already, and differs."""
+
+    code = "conflict"
+    close_code = 4400
+
+
+class IdempotencyMismatch(Conflict):
+    """An Idempotency-Key that was used before, for another content."""
+
+    code = "idempotency_mismatch"
+
+
+class RequestTimeout(SegueError):
+    """The request did not arrive whole in its time."""
+
+    code = "request_timeout"
+    close_code = 4508
+
+
 class TooLarge(SegueError):
     """A frame or an update beyond its limit."""
 

@@ -11,7 +11,8 @@ from segue.storage.ports import Register
 
 # One text whether the session is someone else's, was deleted or never was: it tells nothing.
 _NO_ACCESS: Final = (
-    "You have no access to this session. Ask its owner, or for a token that lists it."
+    "You have no access to this session, or there is none. "
+    "Ask its owner, or for a token that lists it."
 )
 _CREATORS: Final = (Role.OWNER, Role.EDITOR)
 
@@ -24,10 +25,11 @@ class Access:
     role: Role
 
 
-async def open_document(register: Register, claims: Claims, name: str) -> Access:
-    """Finds what `name` means for the bearer of `claims`; an unused session id becomes theirs.
+async def open_document(register: Register, claims: Claims, name: str, *, create: bool) -> Access:
+    """Finds what `name` means for the bearer of `claims`.
 
-    Whatever it gives is registered durably. Cancelling it may leave the session created.
+    With `create` an unused session id becomes theirs. Whatever it gives is registered durably.
+    Cancelling it may leave the session created.
 
     Raises:
         InvalidName: the name can't be one.
@@ -37,17 +39,49 @@ async def open_document(register: Register, claims: Claims, name: str) -> Access
     """
     if name == HOME_NAME:
         return await _open_home(register, claims)
+    return await open_session(register, claims, name, create=create)
+
+
+async def open_session(register: Register, claims: Claims, name: str, *, create: bool) -> Access:
+    """Finds the session `name`; see `open_document`. The name `home` is none."""
+    document = named_session(name)
+    if claims.sessions is None:
+        role = await register.open_session(document, claims.user, create=create)
+    else:
+        role = claims.sessions.get(document)
+    if role is None:
+        raise Forbidden(_NO_ACCESS)
+    if claims.sessions is not None:
+        await _open_as_listed(register, claims, document, create=create)
+    return Access(document, role)
+
+
+def named_session(name: str) -> DocumentId:
+    """Gives `name` as the id of a session.
+
+    Raises:
+        InvalidName: the name can't be one.
+    """
     document = session_id(name)
     if document is None:
         raise InvalidName(
-            "A session id has 1 to 128 letters, digits, '_' or '-'. Choose another id."
+            "A session id has 1 to 128 letters, digits, '_' or '-', and isn't 'home'. "
+            "Choose another id."
         )
-    if claims.sessions is None:
-        return await _open_as_member(register, claims, document)
-    role = claims.sessions.get(document)
-    if role is None:
-        raise Forbidden(_NO_ACCESS)
-    return await _open_as_listed(register, claims, document, role)
+    return document
+
+
+def check_may_create(claims: Claims, document: DocumentId) -> None:
+    """Does nothing for a token that gives the right to create this session.
+
+    Raises:
+        Forbidden: it lists the session with a role that can't, or not at all.
+    """
+    if claims.sessions is None or claims.sessions.get(document) in _CREATORS:
+        return
+    if document in claims.sessions:
+        raise Forbidden("This session doesn't exist yet, and your role can't create it.")
+    raise Forbidden(_NO_ACCESS)
 
 
 async def _open_home(register: Register, claims: Claims) -> Access:
@@ -58,19 +92,13 @@ async def _open_home(register: Register, claims: Claims) -> Access:
     return Access(document, Role.OWNER)
 
 
-async def _open_as_member(register: Register, claims: Claims, document: DocumentId) -> Access:
-    role = await register.open_session(document, claims.user, create=True)
-    if role is None:
-        raise Forbidden(_NO_ACCESS)
-    return Access(document, role)
-
-
 async def _open_as_listed(
-    register: Register, claims: Claims, document: DocumentId, role: Role
-) -> Access:
-    if not await register.session_exists(document):
-        if role not in _CREATORS:
-            raise Forbidden("This session doesn't exist yet, and your role can't create it.")
-        # Should another have created it since, the answer is None or their role: the listed one holds.
-        await register.open_session(document, claims.user, create=True)
-    return Access(document, role)
+    register: Register, claims: Claims, document: DocumentId, *, create: bool
+) -> None:
+    if await register.session_exists(document):
+        return
+    if not create:
+        raise Forbidden(_NO_ACCESS)
+    check_may_create(claims, document)
+    # Should another have created it since, the answer is None or their role: the listed one holds.
+    await register.open_session(document, claims.user, create=True)

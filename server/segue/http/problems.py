@@ -17,6 +17,9 @@ log = structlog.get_logger()
 _STATUS: Final[Mapping[type[errors.SegueError], HTTPStatus]] = {
     errors.ProtocolError: HTTPStatus.BAD_REQUEST,
     errors.InvalidName: HTTPStatus.BAD_REQUEST,
+    errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RefusedUpdate: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.TokenExpired: HTTPStatus.UNAUTHORIZED,
@@ -27,6 +30,7 @@ _STATUS: Final[Mapping[type[errors.SegueError], HTTPStatus]] = {
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Stalled: HTTPStatus.REQUEST_TIMEOUT,
+    errors.RequestTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Quarantined: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Restarting: HTTPStatus.SERVICE_UNAVAILABLE,

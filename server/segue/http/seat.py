@@ -304,7 +304,7 @@ class Seat:
         delay_s = _FIRST_RETRY_S
         while self.stage is not Stage.ENDED:
             try:
-                return await open_document(self._services.register, claims, self.name)
+                return await open_document(self._services.register, claims, self.name, create=True)
             except StorageUnavailable:
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, _LAST_RETRY_S)

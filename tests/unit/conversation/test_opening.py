@@ -2,6 +2,7 @@
 
 import pytest
 
+from registers import FakeRegister
 from segue.auth.grants import Role
 from segue.auth.tokens import Claims
 from segue.conversation.opening import Access, open_document
@@ -12,36 +13,6 @@ from segue.storage.ports import Register
 pytestmark = pytest.mark.anyio
 
 TRIP = DocumentId("trip")
-
-
-class FakeRegister(Register):
-    """The port's promises, in memory."""
-
-    def __init__(self) -> None:
-        self.members: dict[DocumentId, dict[UserId, Role]] = {}
-        self.homes: dict[DocumentId, UserId] = {}
-        self.deleted: set[DocumentId] = set()
-
-    async def open_session(
-        self, document: DocumentId, user: UserId, *, create: bool
-    ) -> Role | None:
-        if create and document not in self.members:
-            self.members[document] = {user: Role.OWNER}
-        role = self.members.get(document, {}).get(user)
-        if role and document in self.deleted:
-            raise Deleted("This session was deleted.")
-        return role
-
-    async def session_exists(self, document: DocumentId) -> bool:
-        if document in self.deleted:
-            raise Deleted("This session was deleted.")
-        return document in self.members
-
-    async def open_home(self, document: DocumentId, user: UserId) -> None:
-        self.homes[document] = user
-
-    async def delete(self, document: DocumentId) -> None:
-        self.deleted.add(document)
 
 
 @pytest.fixture
@@ -61,32 +32,38 @@ def listing(name: str, **sessions: Role) -> Claims:
 
 async def refusal(register: Register, claims: Claims, name: str) -> str:
     with pytest.raises(Forbidden) as caught:
-        await open_document(register, claims, name)
+        await open_document(register, claims, name, create=True)
     return str(caught.value)
 
 
 async def test_an_unused_id_becomes_the_session_of_whoever_opens_it(register: FakeRegister) -> None:
-    assert await open_document(register, user("alice"), "trip") == Access(TRIP, Role.OWNER)
-    assert await open_document(register, user("alice"), "trip") == Access(TRIP, Role.OWNER)
+    assert await open_document(register, user("alice"), "trip", create=True) == Access(
+        TRIP, Role.OWNER
+    )
+    assert await open_document(register, user("alice"), "trip", create=True) == Access(
+        TRIP, Role.OWNER
+    )
 
 
 async def test_a_member_has_the_role_of_the_member_list(register: FakeRegister) -> None:
     register.members[TRIP] = {UserId("alice"): Role.OWNER, UserId("bob"): Role.VIEWER}
-    assert await open_document(register, user("bob"), "trip") == Access(TRIP, Role.VIEWER)
+    assert await open_document(register, user("bob"), "trip", create=True) == Access(
+        TRIP, Role.VIEWER
+    )
 
 
 async def test_a_foreign_session_is_forbidden(register: FakeRegister) -> None:
-    await open_document(register, user("alice"), "trip")
+    await open_document(register, user("alice"), "trip", create=True)
     assert await refusal(register, user("mallory"), "trip")
 
 
 async def test_a_deleted_session_is_gone_for_its_members(register: FakeRegister) -> None:
-    await open_document(register, user("alice"), "trip")
+    await open_document(register, user("alice"), "trip", create=True)
     await register.delete(TRIP)
     with pytest.raises(Deleted):
-        await open_document(register, user("alice"), "trip")
+        await open_document(register, user("alice"), "trip", create=True)
     with pytest.raises(Deleted):
-        await open_document(register, listing("bob", trip=Role.VIEWER), "trip")
+        await open_document(register, listing("bob", trip=Role.VIEWER), "trip", create=True)
 
 
 async def test_a_foreigner_cannot_tell_deleted_from_existing_from_unused(
@@ -107,14 +84,16 @@ async def test_a_listing_token_has_the_listed_role_in_an_existing_session(
     register: FakeRegister, role: Role
 ) -> None:
     register.members[TRIP] = {UserId("alice"): Role.OWNER}
-    assert await open_document(register, listing("bob", trip=role), "trip") == Access(TRIP, role)
+    assert await open_document(register, listing("bob", trip=role), "trip", create=True) == Access(
+        TRIP, role
+    )
     assert register.members[TRIP] == {UserId("alice"): Role.OWNER}
 
 
 async def test_a_listing_token_restricts_its_own_user_too(register: FakeRegister) -> None:
-    await open_document(register, user("alice"), "trip")
+    await open_document(register, user("alice"), "trip", create=True)
     claims = listing("alice", trip=Role.VIEWER)
-    assert await open_document(register, claims, "trip") == Access(TRIP, Role.VIEWER)
+    assert await open_document(register, claims, "trip", create=True) == Access(TRIP, Role.VIEWER)
     assert await refusal(register, listing("alice", other=Role.OWNER), "trip")
 
 
@@ -122,7 +101,9 @@ async def test_a_listing_token_restricts_its_own_user_too(register: FakeRegister
 async def test_owner_and_editor_tokens_create_what_they_list(
     register: FakeRegister, role: Role
 ) -> None:
-    assert await open_document(register, listing("bob", trip=role), "trip") == Access(TRIP, role)
+    assert await open_document(register, listing("bob", trip=role), "trip", create=True) == Access(
+        TRIP, role
+    )
     assert register.members[TRIP] == {UserId("bob"): Role.OWNER}
 
 
@@ -140,13 +121,13 @@ async def test_a_session_created_by_another_meanwhile_is_opened_with_the_listed_
 
     register = Raced()
     claims = listing("bob", trip=Role.EDITOR)
-    assert await open_document(register, claims, "trip") == Access(TRIP, Role.EDITOR)
+    assert await open_document(register, claims, "trip", create=True) == Access(TRIP, Role.EDITOR)
     assert register.members[TRIP] == {UserId("alice"): Role.OWNER}
 
 
 async def test_home_is_the_tokens_own(register: FakeRegister) -> None:
-    alice = await open_document(register, user("alice"), "home")
-    bob = await open_document(register, user("bob"), "home")
+    alice = await open_document(register, user("alice"), "home", create=True)
+    bob = await open_document(register, user("bob"), "home", create=True)
     assert (alice.role, bob.role) == (Role.OWNER, Role.OWNER)
     assert alice.document != bob.document
     assert register.homes == {alice.document: "alice", bob.document: "bob"}
@@ -162,6 +143,14 @@ async def test_home_is_closed_to_tokens_for_single_sessions(register: FakeRegist
 )
 async def test_what_cannot_be_a_name_opens_nothing(register: FakeRegister, name: str) -> None:
     with pytest.raises(InvalidName):
-        await open_document(register, user("alice"), name)
+        await open_document(register, user("alice"), name, create=True)
     assert not register.members
     assert not register.homes
+
+
+@pytest.mark.parametrize("claims", [user("alice"), listing("alice", trip=Role.OWNER)])
+async def test_who_only_reads_creates_nothing(register: FakeRegister, claims: Claims) -> None:
+    with pytest.raises(Forbidden) as caught:
+        await open_document(register, claims, "trip", create=False)
+    assert not register.members
+    assert str(caught.value) == await refusal(register, listing("mallory"), "trip")

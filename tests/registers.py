@@ -1,0 +1,81 @@
+"""The register in memory, for tests of what stands on it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from segue.auth.grants import Role
+from segue.errors import Deleted
+from segue.ids import DocumentId, UserId
+from segue.storage.ports import Creation, ListedSession, ListPosition, Register
+
+
+class FakeRegister(Register):
+    """The port's promises, in memory."""
+
+    def __init__(self) -> None:
+        self.members: dict[DocumentId, dict[UserId, Role]] = {}
+        self.homes: dict[DocumentId, UserId] = {}
+        self.deleted: set[DocumentId] = set()
+        self.requests: dict[DocumentId, tuple[UserId, bytes]] = {}
+        self.active: dict[DocumentId, datetime] = {}
+
+    async def open_session(
+        self, document: DocumentId, user: UserId, *, create: bool
+    ) -> Role | None:
+        if create and document not in self.members:
+            self._create(document, user)
+        role = self.members.get(document, {}).get(user)
+        if role and document in self.deleted:
+            raise Deleted("This session was deleted.")
+        return role
+
+    async def session_exists(self, document: DocumentId) -> bool:
+        if document in self.deleted:
+            raise Deleted("This session was deleted.")
+        return document in self.members
+
+    async def open_home(self, document: DocumentId, user: UserId) -> None:
+        self.homes[document] = user
+
+    async def delete(self, document: DocumentId) -> None:
+        self.deleted.add(document)
+
+    async def create_session(self, document: DocumentId, user: UserId, request: bytes) -> Creation:
+        if document not in self.members:
+            self._create(document, user)
+            self.requests[document] = (user, request)
+            return Creation.CREATED
+        is_repeated = self.requests.get(document) == (user, request)
+        return Creation.REPEATED if is_repeated and document not in self.deleted else Creation.TAKEN
+
+    async def list_sessions(
+        self,
+        user: UserId,
+        listed: Mapping[DocumentId, Role] | None,
+        behind: ListPosition | None,
+        limit: int,
+    ) -> list[ListedSession]:
+        roles = listed if listed is not None else self._roles(user)
+        found = [
+            ListedSession(document, "", 0, role, self.active[document], self.active[document])
+            for document, role in roles.items()
+            if document in self.active and document not in self.deleted
+        ]
+        found.sort(key=_place, reverse=True)
+        place = (behind.last_active_at, behind.document) if behind else None
+        return [each for each in found if place is None or _place(each) < place][:limit]
+
+    def _create(self, document: DocumentId, user: UserId) -> None:
+        self.members[document] = {user: Role.OWNER}
+        self.active[document] = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(
+            seconds=len(self.active)
+        )
+
+    def _roles(self, user: UserId) -> dict[DocumentId, Role]:
+        return {
+            document: members[user] for document, members in self.members.items() if user in members
+        }
+
+
+def _place(session: ListedSession) -> tuple[datetime, DocumentId]:
+    return session.last_active_at, session.document
