@@ -7,6 +7,7 @@ import pytest
 from databases import open_commits
 from segue.storage.database import Database
 from segue.storage.register import PostgresRegister
+from segue.storage.summaries import PostgresSummaries
 from segue.storage.update_log import PostgresUpdateLog
 
 
@@ -19,3 +20,8 @@ async def update_log(database: Database) -> AsyncIterator[PostgresUpdateLog]:
 @pytest.fixture
 def register(database: Database) -> PostgresRegister:
     return PostgresRegister(database)
+
+
+@pytest.fixture
+def summaries(database: Database) -> PostgresSummaries:
+    return PostgresSummaries(database)

@@ -1,13 +1,24 @@
 """What `Register` promises, on real Postgres."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from segue.auth.grants import Role
 from segue.errors import Deleted, InvalidName
 from segue.ids import DocumentId, UserId, home_of
-from segue.storage.ports import Base, Register, UpdateLog
+from segue.storage.database import Database
+from segue.storage.ports import (
+    Base,
+    Creation,
+    ListPosition,
+    Register,
+    Summary,
+    SummaryStore,
+    UpdateLog,
+)
+from update_sources import Source
 
 pytestmark = pytest.mark.anyio
 
@@ -92,3 +103,124 @@ async def test_name_that_postgres_cannot_store_is_refused(register: Register, na
     with pytest.raises(InvalidName):
         await register.open_session(DOCUMENT, UserId(name), create=True)
     assert not await register.session_exists(DOCUMENT)
+
+
+async def listed_ids(register: Register, user: UserId, **options: Any) -> list[str]:
+    asked: dict[str, Any] = {"listed": None, "behind": None, "limit": 50, **options}
+    return [found.document for found in await register.list_sessions(user, **asked)]
+
+
+async def test_a_request_to_create_is_repeated_without_harm(register: Register) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        creating = [
+            tasks.create_task(register.create_session(DOCUMENT, ALICE, b"one")) for _ in range(20)
+        ]
+    outcomes = [task.result() for task in creating]
+    assert outcomes.count(Creation.CREATED) == 1
+    assert outcomes.count(Creation.REPEATED) == 19
+    assert await register.open_session(DOCUMENT, ALICE, create=False) is Role.OWNER
+
+
+async def test_an_id_in_use_is_not_created_again(register: Register) -> None:
+    await register.create_session(DOCUMENT, ALICE, b"one")
+    assert await register.create_session(DOCUMENT, ALICE, b"another") is Creation.TAKEN
+    assert await register.create_session(DOCUMENT, BOB, b"one") is Creation.TAKEN
+    await register.delete(DOCUMENT)
+    assert await register.create_session(DOCUMENT, ALICE, b"one") is Creation.TAKEN
+
+
+async def test_what_a_socket_opened_is_in_use(register: Register) -> None:
+    await register.open_session(DOCUMENT, ALICE, create=True)
+    assert await register.create_session(DOCUMENT, ALICE, b"one") is Creation.TAKEN
+
+
+async def test_sessions_are_listed_with_the_newest_activity_first(
+    register: Register, update_log: UpdateLog
+) -> None:
+    for name in ("a", "b", "c"):
+        await register.create_session(DocumentId(name), ALICE, b"")
+    await register.create_session(DocumentId("foreign"), BOB, b"")
+    assert await listed_ids(register, ALICE) == ["c", "b", "a"]
+    source = Source(update_log, DocumentId("a"))
+    source.write(b"news")
+    await source.settled()
+    assert await listed_ids(register, ALICE) == ["a", "c", "b"]
+
+
+async def test_a_list_goes_on_behind_a_position(register: Register) -> None:
+    for n in range(5):
+        await register.create_session(DocumentId(f"s{n}"), ALICE, b"")
+    pages, behind = [], None
+    for _ in range(3):
+        page = await register.list_sessions(ALICE, None, behind, 2)
+        pages.append([found.document for found in page])
+        behind = ListPosition(page[-1].last_active_at, page[-1].document)
+    assert pages == [["s4", "s3"], ["s2", "s1"], ["s0"]]
+
+
+async def test_equal_times_are_told_apart_by_id(register: Register, database: Database) -> None:
+    for n in range(4):
+        await register.create_session(DocumentId(f"s{n}"), ALICE, b"")
+    await database.run(lambda it: it.execute("UPDATE documents SET last_active_at = now()"))
+    first = await register.list_sessions(ALICE, None, None, 2)
+    behind = ListPosition(first[-1].last_active_at, first[-1].document)
+    second = await register.list_sessions(ALICE, None, behind, 2)
+    assert [found.document for found in first + second] == ["s3", "s2", "s1", "s0"]
+
+
+async def test_a_listing_token_sees_what_it_lists_with_its_roles(register: Register) -> None:
+    for name, user in (("a", ALICE), ("b", BOB), ("c", ALICE)):
+        await register.create_session(DocumentId(name), user, b"")
+    listed = {
+        DocumentId("b"): Role.VIEWER,
+        DocumentId("c"): Role.AGENT,
+        DocumentId("no"): Role.OWNER,
+    }
+    found = await register.list_sessions(ALICE, listed, None, 50)
+    assert [(each.document, each.role) for each in found] == [("c", Role.AGENT), ("b", Role.VIEWER)]
+    assert await register.list_sessions(ALICE, {}, None, 50) == []
+
+
+async def test_a_home_is_never_listed(register: Register) -> None:
+    await register.open_home(home_of(ALICE), ALICE)
+    assert await listed_ids(register, ALICE, listed={home_of(ALICE): Role.OWNER}) == []
+
+
+async def test_summaries_show_in_the_list(register: Register, summaries: SummaryStore) -> None:
+    await register.create_session(DOCUMENT, ALICE, b"")
+    await summaries.save_summaries([(DOCUMENT, Summary("Lisbon", 3))])
+    await summaries.save_summaries(
+        [(DOCUMENT, Summary("Porto", 4)), (DocumentId("no"), Summary("", 0))]
+    )
+    (found,) = await register.list_sessions(ALICE, None, None, 50)
+    assert (found.title, found.last_seq) == ("Porto", 4)
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("a\x00b", "a\ufffdb"),
+        ("a\ud800b", "a\ufffdb"),
+        ("x" * 300, "x" * 200),
+        ("\u202eabc", "\u202eabc"),
+    ],
+)
+async def test_any_title_can_be_listed(
+    register: Register, summaries: SummaryStore, title: str, shown: str
+) -> None:
+    await register.create_session(DOCUMENT, ALICE, b"")
+    await summaries.save_summaries([(DOCUMENT, Summary(title, 1))])
+    (found,) = await register.list_sessions(ALICE, None, None, 50)
+    assert found.title == shown
+
+
+async def test_the_title_of_a_deleted_session_is_gone_for_good(
+    register: Register, summaries: SummaryStore, database: Database
+) -> None:
+    await register.create_session(DOCUMENT, ALICE, b"")
+    await summaries.save_summaries([(DOCUMENT, Summary("private", 1))])
+    await register.delete(DOCUMENT)
+    await summaries.save_summaries([(DOCUMENT, Summary("private", 2))])
+    assert await listed_ids(register, ALICE) == []
+    assert await listed_ids(register, ALICE, listed={DOCUMENT: Role.OWNER}) == []
+    assert await database.run(lambda it: it.fetchval("SELECT title FROM sessions")) is None

@@ -1,6 +1,9 @@
 """The ports to what lasts: the update log and the register of documents."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
 from typing import Protocol
 
 from segue.auth.grants import Role
@@ -77,6 +80,44 @@ class UpdateLog(Protocol):
         """
 
 
+class Creation(Enum):
+    """What became of the request to create a session."""
+
+    CREATED = auto()
+    REPEATED = auto()
+    """The same user's same request created it before."""
+    TAKEN = auto()
+    """The id is in use otherwise, or was."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSession:
+    """A session as a list shows it. Title and `last_seq` may be a moment old."""
+
+    document: DocumentId
+    title: str
+    last_seq: int
+    role: Role
+    created_at: datetime
+    last_active_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListPosition:
+    """A place in a list of sessions: behind the session with this activity and id."""
+
+    last_active_at: datetime
+    document: DocumentId
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a list shows of a session's content."""
+
+    title: str
+    last_seq: int
+
+
 class Register(Protocol):
     """Documents, sessions and members as rows."""
 
@@ -91,6 +132,15 @@ class Register(Protocol):
         Raises:
             Deleted: the session is a tombstone and the user was a member.
             StorageUnavailable: Postgres can't be asked right now.
+        """
+
+    async def create_session(self, document: DocumentId, user: UserId, request: bytes) -> Creation:
+        """Creates a session owned by the user, durably; of many callers at once exactly one does.
+
+        `request` is a hash of what is asked for. Idempotent: with the same one it is `REPEATED`.
+
+        Raises:
+            StorageUnavailable: Postgres can't be asked right now; it may have been created.
         """
 
     async def session_exists(self, document: DocumentId) -> bool:
@@ -109,4 +159,31 @@ class Register(Protocol):
         """
 
     async def delete(self, document: DocumentId) -> None:
-        """Turns the document into a tombstone: log and snapshots are gone when it returns; idempotent."""
+        """Turns the document into a tombstone: all its content is gone when it returns; idempotent."""
+
+    async def list_sessions(
+        self,
+        user: UserId,
+        listed: Mapping[DocumentId, Role] | None,
+        behind: ListPosition | None,
+        limit: int,
+    ) -> list[ListedSession]:
+        """Gives sessions, the one with the newest activity first, starting behind a position.
+
+        Those of which the user is a member, or with `listed` exactly those, with these roles.
+        Deleted ones are left out.
+
+        Raises:
+            StorageUnavailable: Postgres can't be asked right now.
+        """
+
+
+class SummaryStore(Protocol):
+    """Where summaries of sessions are kept for lists."""
+
+    async def save_summaries(self, summaries: Sequence[tuple[DocumentId, Summary]]) -> None:
+        """Stores them, one per document at most; idempotent. Those of deleted sessions are dropped.
+
+        Raises:
+            StorageUnavailable: Postgres can't be asked right now; repeating it is safe.
+        """

@@ -1,6 +1,6 @@
 """The register in Postgres: which documents exist, and who may do what in them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import asyncpg
@@ -9,6 +9,7 @@ from segue.auth.grants import Role
 from segue.errors import Deleted, InvalidName
 from segue.ids import DocumentId, UserId
 from segue.storage.database import AnyConnection, Database, Result
+from segue.storage.ports import Creation, ListedSession, ListPosition
 
 FIND_ROLE: Final = """
 SELECT documents.deleted_at IS NOT NULL AS deleted, members.role
@@ -21,9 +22,16 @@ CREATE_SESSION: Final = """
 WITH document AS (
     INSERT INTO documents (id, kind) VALUES ($1, 'session') ON CONFLICT DO NOTHING RETURNING id
 ), session AS (
-    INSERT INTO sessions (id, created_by) SELECT id, $2 FROM document RETURNING id
+    INSERT INTO sessions (id, created_by, request) SELECT id, $2, $3 FROM document RETURNING id
 )
 INSERT INTO members (session, user_id, role) SELECT id, $2, 'owner' FROM session
+"""
+_ONE_INSERTED: Final = "INSERT 0 1"
+
+# Asked when nothing was created: did the same request do so before?
+FIND_REQUEST: Final = """
+SELECT 1 FROM sessions JOIN documents USING (id)
+WHERE id = $1 AND created_by = $2 AND request = $3 AND deleted_at IS NULL
 """
 
 FIND_SESSION: Final = (
@@ -34,11 +42,30 @@ FIND_SESSION: Final = (
 FIND_HOME: Final = "SELECT 1 FROM documents WHERE id = $1"
 CREATE_HOME: Final = "INSERT INTO documents (id, kind) VALUES ($1, 'home') ON CONFLICT DO NOTHING"
 
+# A user has at most some thousands of sessions: sorting them costs less than an index on the time of
+# activity would cost each commit.
+LIST: Final = """
+SELECT sessions.id, title, last_seq, granted.role, sessions.created_at, last_active_at
+FROM {granted} JOIN sessions ON sessions.id = granted.session
+JOIN documents ON documents.id = sessions.id
+WHERE deleted_at IS NULL
+  AND ($3::timestamptz IS NULL OR (last_active_at, sessions.id) < ($3, $4))
+ORDER BY last_active_at DESC, sessions.id DESC
+LIMIT $5
+"""
+LIST_OF_MEMBER: Final = LIST.format(
+    granted="(SELECT session, role FROM members WHERE user_id = $1 AND $2::text IS NULL) granted"
+)
+LIST_OF_TOKEN: Final = LIST.format(
+    granted="unnest($1::text[], $2::text[]) AS granted (session, role)"
+)
+
 # The first takes the row that every claim needs. The others are statements of their own, so that
 # they see what was committed while the first one waited for it.
 BURY: Final = "UPDATE documents SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL"
 DELETE_UPDATES: Final = "DELETE FROM updates WHERE document = $1"
 DELETE_SNAPSHOT: Final = "DELETE FROM snapshots WHERE document = $1"
+DELETE_TITLE: Final = "UPDATE sessions SET title = NULL, last_seq = 0, request = NULL WHERE id = $1"
 
 _UNSTORABLE: Final = (ValueError, asyncpg.DataError, asyncpg.CheckViolationError)
 
@@ -63,7 +90,7 @@ class PostgresRegister:
         async def find_or_create(connection: AnyConnection) -> asyncpg.Record | None:
             row = await connection.fetchrow(FIND_ROLE, document, user)
             if row is None and create:
-                await connection.execute(CREATE_SESSION, document, user)
+                await connection.execute(CREATE_SESSION, document, user, None)
                 row = await connection.fetchrow(FIND_ROLE, document, user)
             return row
 
@@ -73,6 +100,24 @@ class PostgresRegister:
         if row["deleted"]:
             raise Deleted("This session was deleted.")
         return Role(row["role"])
+
+    async def create_session(self, document: DocumentId, user: UserId, request: bytes) -> Creation:
+        """See `Register.create_session`.
+
+        Raises:
+            InvalidName: Postgres can't store the user's or the session's name (a NUL, too long).
+            StorageUnavailable: Postgres can't be asked right now.
+        """
+
+        async def create(connection: AnyConnection) -> Creation:
+            tag = await connection.execute(CREATE_SESSION, document, user, request)
+            if tag == _ONE_INSERTED:
+                return Creation.CREATED
+            if await connection.fetchval(FIND_REQUEST, document, user, request):
+                return Creation.REPEATED
+            return Creation.TAKEN
+
+        return await self._run(create)
 
     async def session_exists(self, document: DocumentId) -> bool:
         """See `Register.session_exists`."""
@@ -100,13 +145,43 @@ class PostgresRegister:
 
         async def bury(connection: AnyConnection) -> None:
             async with connection.transaction():
-                for statement in (BURY, DELETE_UPDATES, DELETE_SNAPSHOT):
+                for statement in (BURY, DELETE_UPDATES, DELETE_SNAPSHOT, DELETE_TITLE):
                     await connection.execute(statement, document)
 
         await self._run(bury)
+
+    async def list_sessions(
+        self,
+        user: UserId,
+        listed: Mapping[DocumentId, Role] | None,
+        behind: ListPosition | None,
+        limit: int,
+    ) -> list[ListedSession]:
+        """See `Register.list_sessions`."""
+        place = (behind.last_active_at, behind.document) if behind else (None, None)
+
+        async def find(connection: AnyConnection) -> list[asyncpg.Record]:
+            if listed is None:
+                return await connection.fetch(LIST_OF_MEMBER, user, None, *place, limit)
+            return await connection.fetch(
+                LIST_OF_TOKEN, list(listed), list(listed.values()), *place, limit
+            )
+
+        return [_listed(row) for row in await self._run(find)]
 
     async def _run(self, action: Callable[[AnyConnection], Awaitable[Result]]) -> Result:
         try:
             return await self._database.run(action)
         except _UNSTORABLE as error:
             raise InvalidName("The name of the user or the session can't be stored.") from error
+
+
+def _listed(row: asyncpg.Record) -> ListedSession:
+    return ListedSession(
+        DocumentId(row["id"]),
+        row["title"],
+        row["last_seq"],
+        Role(row["role"]),
+        row["created_at"],
+        row["last_active_at"],
+    )

@@ -1,0 +1,42 @@
+"""Summaries of sessions in Postgres, for lists."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from segue.ids import DocumentId
+from segue.storage.database import Database
+from segue.storage.ports import Summary
+
+# A title of NULL is a tombstone's: tested on the row itself, so that a deletion that commits while
+# this statement waits for the row is seen. What is equal is left alone: no row is written.
+SAVE: Final = """
+UPDATE sessions SET title = latest.title, last_seq = latest.last_seq
+FROM unnest($1::text[], $2::text[], $3::bigint[]) AS latest (id, title, last_seq)
+WHERE sessions.id = latest.id AND sessions.title IS NOT NULL
+  AND (sessions.title, sessions.last_seq) IS DISTINCT FROM (latest.title, latest.last_seq)
+"""
+
+MAX_TITLE: Final = 200
+"""Characters that a list shows; a member may have written more into the document."""
+
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+
+class PostgresSummaries:
+    """`SummaryStore` on Postgres."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save_summaries(self, summaries: Sequence[tuple[DocumentId, Summary]]) -> None:
+        """See `SummaryStore.save_summaries`."""
+        ids = [document for document, _ in summaries]
+        titles = [_storable(summary.title) for _, summary in summaries]
+        counts = [summary.last_seq for _, summary in summaries]
+        await self._database.run(lambda connection: connection.execute(SAVE, ids, titles, counts))
+
+
+def _storable(title: str) -> str:
+    """Postgres stores any text but a NUL, and UTF-8 has no surrogates."""
+    return _UNSTORABLE.sub("\ufffd", title[:MAX_TITLE])
