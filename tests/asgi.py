@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,20 @@ class Answer:
 
 
 async def ask(
-    app: ASGIApp, path: str, method: str = "GET", *, raising: type[Exception] | None = None
+    app: ASGIApp,
+    path: str,
+    method: str = "GET",
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    raising: type[Exception] | None = None,
 ) -> Answer:
     """Gives the answer, also if the application raises `raising` once it has answered."""
     sent: list[Message] = []
+    path, _, query = path.partition("?")
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -40,8 +48,14 @@ async def ask(
         "path": path,
         "raw_path": path.encode(),
         "root_path": "",
-        "query_string": b"",
-        "headers": [(b"host", b"test")],
+        "query_string": query.encode(),
+        "headers": [
+            (b"host", b"test"),
+            *(
+                (key.lower().encode(), value.encode("latin-1"))
+                for key, value in (headers or {}).items()
+            ),
+        ],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }

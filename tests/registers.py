@@ -18,10 +18,12 @@ class FakeRegister(Register):
         self.deleted: set[DocumentId] = set()
         self.requests: dict[DocumentId, tuple[UserId, bytes]] = {}
         self.active: dict[DocumentId, datetime] = {}
+        self.failing: Exception | None = None
 
     async def open_session(
         self, document: DocumentId, user: UserId, *, create: bool
     ) -> Role | None:
+        self._fail()
         if create and document not in self.members:
             self._create(document, user)
         role = self.members.get(document, {}).get(user)
@@ -41,6 +43,7 @@ class FakeRegister(Register):
         self.deleted.add(document)
 
     async def create_session(self, document: DocumentId, user: UserId, request: bytes) -> Creation:
+        self._fail()
         if document not in self.members:
             self._create(document, user)
             self.requests[document] = (user, request)
@@ -55,6 +58,7 @@ class FakeRegister(Register):
         behind: ListPosition | None,
         limit: int,
     ) -> list[ListedSession]:
+        self._fail()
         roles = listed if listed is not None else self._roles(user)
         found = [
             ListedSession(document, "", 0, role, self.active[document], self.active[document])
@@ -64,6 +68,10 @@ class FakeRegister(Register):
         found.sort(key=_place, reverse=True)
         place = (behind.last_active_at, behind.document) if behind else None
         return [each for each in found if place is None or _place(each) < place][:limit]
+
+    def _fail(self) -> None:
+        if self.failing is not None:
+            raise self.failing
 
     def _create(self, document: DocumentId, user: UserId) -> None:
         self.members[document] = {user: Role.OWNER}

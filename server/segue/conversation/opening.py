@@ -80,7 +80,7 @@ def check_may_create(claims: Claims, document: DocumentId) -> None:
     if claims.sessions is None or claims.sessions.get(document) in _CREATORS:
         return
     if document in claims.sessions:
-        raise Forbidden("This session doesn't exist yet, and your role can't create it.")
+        raise Forbidden("Your role can't create this session. Ask its owner to open it first.")
     raise Forbidden(_NO_ACCESS)
 
 

@@ -14,6 +14,8 @@ from segue import errors
 
 log = structlog.get_logger()
 
+PROBLEM_TYPE: Final = "application/problem+json"
+
 _STATUS: Final[Mapping[type[errors.SegueError], HTTPStatus]] = {
     errors.ProtocolError: HTTPStatus.BAD_REQUEST,
     errors.InvalidName: HTTPStatus.BAD_REQUEST,
@@ -38,36 +40,46 @@ _STATUS: Final[Mapping[type[errors.SegueError], HTTPStatus]] = {
 }
 _HEADERS: Final[Mapping[HTTPStatus, Mapping[str, str]]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    # What may still come of the request is not read: the connection can't be used again.
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"Connection": "close"},
+    HTTPStatus.REQUEST_TIMEOUT: {"Connection": "close"},
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
 }
 
 
-class _Problem(msgspec.Struct, frozen=True):
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What happened: `code` for programs, `detail` for people. `checks`: see `/readyz`."""
+
     title: str
     status: int
     code: str
     detail: str
+    checks: Mapping[str, str] | None = None
 
 
-def status_of(error: errors.SegueError) -> HTTPStatus:
-    """Gives the status that an error answers with; 500 for what no client can mend."""
-    for kind in type(error).__mro__:
-        if kind in _STATUS:
-            return _STATUS[kind]
+def status_of(kind: type[errors.SegueError]) -> HTTPStatus:
+    """Gives the status that an error of a kind answers with; 500 for what no client can mend."""
+    for base in kind.__mro__:
+        if base in _STATUS:
+            return _STATUS[base]
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def problem(
-    status: HTTPStatus, code: str, detail: str, headers: Mapping[str, str] | None = None
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    checks: Mapping[str, str] | None = None,
 ) -> Response:
     """Gives the answer that says what happened; never stored by caches."""
-    body = _Problem(status.phrase, status.value, code, detail)
+    body = Problem(status.phrase, status.value, code, detail, checks)
     return Response(
         msgspec.json.encode(body),
         status_code=status,
         headers={"Cache-Control": "no-store", **_HEADERS.get(status, {}), **(headers or {})},
-        media_type="application/problem+json",
+        media_type=PROBLEM_TYPE,
     )
 
 
@@ -75,7 +87,7 @@ async def on_error(request: Request, error: Exception) -> Response:
     """Answers an exception of ours in its own words."""
     if not isinstance(error, errors.SegueError):
         return await on_unknown(request, error)
-    return problem(status_of(error), error.code, str(error))
+    return problem(status_of(type(error)), error.code, str(error))
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:

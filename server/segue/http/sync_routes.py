@@ -42,7 +42,7 @@ class SyncSockets:
         services = self.services
         if services is not None and services.refusals.is_blocked(token, name, now_s):
             error = Unauthenticated("This token was refused here before. Get another one.")
-            denial = problem(status_of(error), error.code, str(error))
+            denial = problem(status_of(type(error)), error.code, str(error))
             await websocket.send_denial_response(denial)
             return
         socket = await _accept(websocket)

@@ -33,7 +33,7 @@ async def answer(error: Exception) -> Answer:
 def test_every_error_a_client_can_cause_has_a_status_that_fits_its_close_code(
     kind: type[errors.SegueError],
 ) -> None:
-    status = status_of(kind("text"))
+    status = status_of(kind)
     stop_for_good = kind.close_code // 100 == 44
     if stop_for_good:
         assert 400 <= status < 500
@@ -61,7 +61,7 @@ def test_a_kind_without_a_status_of_its_own_has_that_of_its_parent() -> None:
     class Special(errors.Deleted):
         pass
 
-    assert status_of(Special("gone")) == HTTPStatus.GONE
+    assert status_of(Special) == HTTPStatus.GONE
 
 
 @pytest.mark.anyio

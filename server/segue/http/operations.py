@@ -1,0 +1,181 @@
+"""What the API can do, each operation as a value: routes and OpenAPI are both made of one table.
+
+An operation can't be reached without a token: it is given claims, never the request.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from segue.auth.tokens import Claims
+from segue.conversation.messages import Messages
+from segue.conversation.sessions import Sessions
+from segue.errors import Restarting, SegueError, StorageUnavailable, TooMany
+from segue.http.incoming import bearer_token, idempotency_key, read_body, read_query
+from segue.ids import UserId
+
+PATIENCE_S: Final = 15.0
+MAX_IN_FLIGHT: Final = 32
+"""Requests of one user that are answered at the same time."""
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """No parameters, or no body."""
+
+
+Query = TypeVar("Query", bound=msgspec.Struct)
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Query, Body]):
+    """One request, read and checked in shape. `session` is the name in the path, if there is one."""
+
+    claims: Claims
+    session: str
+    query: Query
+    body: Body
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A good answer; `body` is JSON."""
+
+    status: HTTPStatus
+    body: bytes = b""
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServices:
+    """What operations work with; `verify` gives the claims of a token or raises Unauthenticated."""
+
+    sessions: Sessions
+    messages: Messages
+    verify: Callable[[str], Claims]
+    max_body_bytes: int
+    patience_s: float = PATIENCE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[Query, Body]):
+    """One method on one path.
+
+    `answers` gives what each good status comes with; `errors` what can go wrong beside what can
+    always. `repeatable`: it reads an Idempotency-Key.
+    """
+
+    method: str
+    path: str
+    summary: str
+    run: Callable[[ApiServices, Call[Query, Body]], Awaitable[Reply]]
+    query: type[Query]
+    body: type[Body]
+    answers: Mapping[HTTPStatus, type[msgspec.Struct] | None]
+    errors: Sequence[type[SegueError]] = ()
+    repeatable: bool = False
+
+    @property
+    def name(self) -> str:
+        """Identifies it for programs."""
+        return self.run.__name__
+
+    @property
+    def writes(self) -> bool:
+        """Tells whether it changes anything."""
+        return self.method != "GET"
+
+
+AnyOperation = Operation[Any, Any]
+
+
+class Api:
+    """Answers operations. `services` is None while the node starts or stops."""
+
+    def __init__(self) -> None:
+        self.services: ApiServices | None = None
+        self._in_flight: Counter[UserId] = Counter()
+
+    def routes(self, operations: Sequence[AnyOperation]) -> list[Route]:
+        """Gives the routes, one for each path, so that a wrong method is told the right ones."""
+        by_path: dict[str, dict[str, AnyOperation]] = {}
+        for operation in operations:
+            by_path.setdefault(operation.path, {})[operation.method] = operation
+        return [self._route(path, by_method) for path, by_method in by_path.items()]
+
+    def _route(self, path: str, by_method: Mapping[str, AnyOperation]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            method = "GET" if request.method == "HEAD" else request.method
+            return await self._answer(request, by_method[method])
+
+        return Route(path, endpoint, methods=list(by_method))
+
+    async def _answer(self, request: Request, operation: AnyOperation) -> Response:
+        services = self.services
+        if services is None:
+            raise Restarting("The server is starting or stopping. Try again in a moment.")
+        # Before anything else is read: a stranger costs a header.
+        claims = services.verify(bearer_token(request))
+        if self._in_flight[claims.user] >= MAX_IN_FLIGHT:
+            raise TooMany(f"{MAX_IN_FLIGHT} requests of yours are being answered. Wait for them.")
+        self._in_flight[claims.user] += 1
+        try:
+            call = await _read(request, operation, claims, services.max_body_bytes)
+            reply = await _run_in_time(operation, services, call)
+        finally:
+            self._in_flight[claims.user] -= 1
+            if not self._in_flight[claims.user]:
+                del self._in_flight[claims.user]
+        return _response(reply)
+
+
+async def _read(
+    request: Request, operation: AnyOperation, claims: Claims, max_bytes: int
+) -> Call[Any, Any]:
+    return Call(
+        claims,
+        request.path_params.get("id", ""),
+        read_query(request, operation.query),
+        Nothing()
+        if operation.body is Nothing
+        else await read_body(request, operation.body, max_bytes),
+        idempotency_key(request) if operation.repeatable else None,
+    )
+
+
+async def _run_in_time(
+    operation: AnyOperation, services: ApiServices, call: Call[Any, Any]
+) -> Reply:
+    try:
+        async with asyncio.timeout(services.patience_s):
+            return await operation.run(services, call)
+    # TimeoutError: of ours. What is cancelled may be saved all the same.
+    except (StorageUnavailable, TimeoutError) as error:
+        raise StorageUnavailable(_away(operation)) from error
+
+
+def _away(operation: AnyOperation) -> str:
+    if not operation.writes:
+        return "The server can't reach its database right now. Try again in a moment."
+    text = "The server can't reach its database right now; this may still be saved. "
+    if operation.repeatable:
+        return text + "Repeat it with the same Idempotency-Key, or the same id."
+    return text + "Repeat it."
+
+
+def _response(reply: Reply) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    if reply.location is not None:
+        headers["Location"] = reply.location
+    if reply.status == HTTPStatus.NO_CONTENT:
+        return Response(status_code=reply.status, headers=headers)
+    return Response(reply.body, reply.status, headers, "application/json")

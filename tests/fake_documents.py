@@ -1,0 +1,93 @@
+"""Documents in memory, as the port to them promises, for tests of what stands on it."""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import msgspec
+
+from segue.conversation.ports import Documents
+from segue.document.edits import AddMessage, Edit, SetSession
+from segue.document.views import (
+    MessagesPage,
+    MessageView,
+    SessionView,
+    View,
+    ViewMessage,
+    ViewMessages,
+    ViewSession,
+)
+from segue.errors import SegueError
+from segue.ids import DocumentId
+
+
+@dataclass
+class FakeDocument:
+    title: str = ""
+    settings: dict[str, object] = field(default_factory=dict)
+    messages: dict[str, MessageView] = field(default_factory=dict)
+
+
+class FakeDocuments(Documents):
+    """Edits take effect at once; with `stuck` set they never return, and with `failing` they raise."""
+
+    def __init__(self) -> None:
+        self.open: dict[DocumentId, FakeDocument] = defaultdict(FakeDocument)
+        self.ended: list[tuple[DocumentId, SegueError]] = []
+        self.edits: list[Edit] = []
+        self.failing: Exception | None = None
+        self.stuck = False
+
+    async def edit(self, document: DocumentId, edit: Edit) -> None:
+        await self._begin()
+        self.edits.append(edit)
+        found = self.open[document]
+        match edit:
+            case SetSession():
+                found.title = edit.title if edit.title is not None else found.title
+                if edit.settings is not None:
+                    found.settings = msgspec.json.decode(edit.settings)
+            case AddMessage():
+                found.messages.setdefault(edit.id, _stored(found, edit))
+
+    async def view(self, document: DocumentId, view: View) -> bytes:
+        await self._begin()
+        found = self.open[document]
+        messages = list(found.messages.values())
+        match view:
+            case ViewSession():
+                head = messages[-1].id if messages else None
+                shown = SessionView(found.title, head, len(messages), found.settings)
+                return msgspec.json.encode(shown)
+            case ViewMessage(id):
+                return msgspec.json.encode(found.messages.get(id))
+            case ViewMessages(limit, before):
+                older = [each for each in messages if before is None or (each.seq or 0) < before]
+                return msgspec.json.encode(MessagesPage(older[-limit:], len(older) > limit))
+
+    def end(self, document: DocumentId, error: SegueError) -> None:
+        self.ended.append((document, error))
+
+    async def _begin(self) -> None:
+        await asyncio.sleep(0)
+        if self.failing is not None:
+            raise self.failing
+        if self.stuck:
+            await asyncio.Event().wait()
+
+
+def _stored(document: FakeDocument, edit: AddMessage) -> MessageView:
+    parts = [msgspec.json.decode(part.value) for part in edit.parts]
+    return MessageView(
+        id=edit.id,
+        role=edit.role,
+        author=edit.author,
+        created_at=edit.created_at,
+        seq=len(document.messages) + 1,
+        parent=next(reversed(document.messages), None),
+        status="complete",
+        # As the real one: a text gets a field of its own.
+        parts=[{"state": "done", **part} if part["type"] == "text" else part for part in parts],
+        supersedes=edit.supersedes,
+        metadata=None if edit.metadata is None else msgspec.json.decode(edit.metadata),
+    )

@@ -1,0 +1,86 @@
+"""The API on fakes, asked without a network."""
+
+import itertools
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+
+from asgi import Answer, ask
+from fake_documents import FakeDocuments
+from registers import FakeRegister
+from segue.auth import tokens
+from segue.auth.grants import Role
+from segue.auth.tokens import Claims
+from segue.conversation.messages import Messages
+from segue.conversation.sessions import Sessions, SessionServices
+from segue.http.openapi import openapi_route
+from segue.http.operations import Api, ApiServices
+from segue.http.problems import HANDLERS
+from segue.http.session_operations import OPERATIONS
+from segue.ids import DeviceId, DocumentId, UserId
+
+SECRET = b"a secret for tests only, forty-two letters"
+NOW_MS = 1_764_000_000_000
+MAX_BODY = 4096
+
+
+class Flushed:
+    """Summaries that are stored whenever they are asked to be."""
+
+    async def flush(self) -> None:
+        return
+
+
+def token(user: str, device: str = "", **sessions: Role) -> str:
+    listed = {DocumentId(key): role for key, role in sessions.items()} or None
+    claims = Claims(user=UserId(user), device=DeviceId(device), sessions=listed)
+    return tokens.mint(SECRET, claims, now=NOW_MS / 1000, ttl_s=60)
+
+
+@dataclass
+class Scene:
+    """An API with everything behind it in reach."""
+
+    register: FakeRegister = field(default_factory=FakeRegister)
+    documents: FakeDocuments = field(default_factory=FakeDocuments)
+    api: Api = field(default_factory=Api)
+    numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        services = SessionServices(
+            self.register, self.documents, Flushed(), lambda: f"id-{next(self.numbers)}", SECRET
+        )
+        self.api.services = ApiServices(
+            sessions=Sessions(services),
+            messages=Messages(services, lambda: NOW_MS),
+            verify=lambda text: tokens.verify(SECRET, text, now=NOW_MS / 1000),
+            max_body_bytes=MAX_BODY,
+        )
+        self.app = Starlette(
+            routes=[*self.api.routes(OPERATIONS), openapi_route(OPERATIONS)],
+            exception_handlers=dict(HANDLERS),
+        )
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        user: str | None = "alice",
+        raw: bytes | None = None,
+        raising: type[Exception] | None = None,
+        **headers: str,
+    ) -> Answer:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if user is not None:
+            sent.setdefault("authorization", f"Bearer {token(user)}")
+        if body is not None or raw is not None:
+            sent.setdefault("content-type", "application/json")
+        data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
+        return await ask(self.app, path, method, headers=sent, body=data, raising=raising)
+
+    def join(self, session: str, user: str, role: Role) -> None:
+        self.register.members[DocumentId(session)][UserId(user)] = role

@@ -1,0 +1,301 @@
+"""What holds for every operation: a token first, bounds, a clear answer to whatever comes."""
+
+import asyncio
+import itertools
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from api_scene import MAX_BODY, Scene
+from starlette.routing import Route
+
+from asgi import Answer
+from segue.auth.grants import Role
+from segue.errors import Overloaded, Quarantined, StorageUnavailable
+from segue.http.operations import MAX_IN_FLIGHT, AnyOperation, Nothing
+from segue.http.session_operations import OPERATIONS
+from segue.http.shapes import MAX_DEPTH
+
+pytestmark = pytest.mark.anyio
+
+BODIES: dict[str, object] = {
+    "create_session": {"id": "trip"},
+    "change_session": {"title": "x"},
+    "add_message": {"text": "x"},
+}
+PUBLIC = {"/openapi.json"}
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    scene = Scene()
+    await scene.ask("POST", "/v1/sessions", {"id": "trip"})
+    scene.join("trip", "vic", Role.VIEWER)
+    return scene
+
+
+async def call(scene: Scene, operation: AnyOperation, **options: str | None) -> Answer:
+    path = operation.path.replace("{id}", "trip")
+    return await scene.ask(operation.method, path, BODIES.get(operation.name), **options)
+
+
+def code(answer: Answer) -> tuple[int, str]:
+    return answer.status, answer.json["code"]
+
+
+async def test_every_route_asks_who_is_there_and_what_they_may(scene: Scene) -> None:
+    """Lists the routes themselves: one that is added and checks nothing fails here."""
+    for route in scene.app.routes:
+        assert isinstance(route, Route)
+        for method in (route.methods or set()) - {"HEAD"}:
+            if route.path in PUBLIC:
+                continue
+            path = re.sub(r"\{id(:\w+)?\}", "trip", route.path)
+            body = None if method in ("GET", "DELETE") else {"title": "x"}
+            if method == "POST" and path.endswith("messages"):
+                body = {"text": "x"}
+            elif method == "POST":
+                body = {"id": "trip", "title": "x"}
+            assert code(await scene.ask(method, path, body, user=None)) == (401, "unauthenticated")
+            foreign = await scene.ask(method, path, body, user="mallory")
+            viewer = await scene.ask(method, path, body, user="vic")
+            if (method, path) == ("GET", "/v1/sessions"):
+                assert foreign.json["sessions"] == []
+                assert [each["id"] for each in viewer.json["sessions"]] == ["trip"]
+                continue
+            assert code(foreign) == (403, "forbidden"), (method, path)
+            if method == "GET":
+                assert viewer.status == 200, (method, path)
+            else:
+                assert code(viewer) in ((403, "forbidden"), (409, "conflict")), (method, path)
+    assert scene.documents.edits == []
+    assert not scene.register.deleted
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+async def test_a_bad_token_reads_nothing(scene: Scene, operation: AnyOperation) -> None:
+    for header in ("", "Bearer", "Bearer x.y.z", "Basic YTpi", "bearer \xff"):
+        answer = await call(scene, operation, user=None, authorization=header)
+        assert code(answer) == (401, "unauthenticated")
+        assert answer.headers["www-authenticate"] == "Bearer"
+    # Nor is a body looked at before.
+    nothing = await scene.ask(operation.method, operation.path, user=None, raw=b"{" * 9000)
+    assert code(nothing) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+async def test_a_node_that_starts_says_when_to_come_back(operation: AnyOperation) -> None:
+    scene = Scene()
+    scene.api.services = None
+    answer = await call(scene, operation)
+    assert code(answer) == (503, "restarting")
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_wrong_method_is_told_the_right_ones(scene: Scene) -> None:
+    answer = await scene.ask("PUT", "/v1/sessions/trip")
+    assert code(answer) == (405, "method_not_allowed")
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "PATCH", "DELETE"}
+    assert (await scene.ask("HEAD", "/v1/sessions/trip")).status == 200
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (StorageUnavailable("for sockets"), (503, "storage_unavailable")),
+        (Overloaded("full"), (503, "overloaded")),
+        (Quarantined("ill"), (503, "quarantined")),
+    ],
+)
+async def test_what_fails_for_now_says_so(
+    scene: Scene, operation: AnyOperation, error: Exception, expected: tuple[int, str]
+) -> None:
+    scene.documents.failing = error
+    scene.register.failing = error
+    answer = await call(scene, operation)
+    assert code(answer) == expected
+    assert answer.headers["retry-after"] == "1"
+    if isinstance(error, StorageUnavailable):
+        may_be_saved = "may still be saved" in answer.json["detail"]
+        assert may_be_saved is operation.writes
+        assert ("Idempotency-Key" in answer.json["detail"]) is operation.repeatable
+
+
+async def test_a_document_that_does_not_answer_is_not_waited_for_for_ever(scene: Scene) -> None:
+    services = scene.api.services
+    assert services is not None
+    scene.api.services = replace(services, patience_s=0.01)
+    scene.documents.stuck = True
+    answer = await scene.ask("POST", "/v1/sessions/trip/messages", {"text": "x"})
+    assert code(answer) == (503, "storage_unavailable")
+
+
+async def test_one_user_cannot_keep_all_hands_busy(scene: Scene) -> None:
+    scene.documents.stuck = True
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [
+            tasks.create_task(scene.ask("GET", "/v1/sessions/trip")) for _ in range(MAX_IN_FLIGHT)
+        ]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert code(await scene.ask("GET", "/v1/sessions")) == (429, "too_many")
+        assert (await scene.ask("GET", "/v1/sessions", user="vic")).status == 200
+        for task in waiting:
+            task.cancel()
+    assert (await scene.ask("GET", "/v1/sessions")).status == 200
+
+
+async def test_a_bug_shows_nothing_of_the_inside(scene: Scene) -> None:
+    scene.documents.failing = RuntimeError("secret inside")
+    answer = await scene.ask("GET", "/v1/sessions/trip", raising=RuntimeError)
+    assert code(answer) == (500, "internal")
+    assert b"secret inside" not in answer.body
+
+
+# -- bodies ----------------------------------------------------------------------------------------
+
+WITH_BODY = [each for each in OPERATIONS if each.body is not Nothing]
+
+
+@pytest.mark.parametrize("operation", WITH_BODY, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    ("raw", "expected", "told"),
+    [
+        (b"", "invalid_json", "no JSON"),
+        (b"{", "invalid_json", "no JSON"),
+        (b"{}{}", "invalid_json", "no JSON"),
+        (b'{"$text": NaN}', "invalid_json", "no JSON"),
+        (b'\xef\xbb\xbf{"$text": "x"}', "invalid_json", "no JSON"),
+        (b'{"$text": "\xff"}', "invalid_json", "UTF-8"),
+        (b'{"$text": "\xed\xa0\x80"}', "invalid_json", "UTF-8"),
+        (b'{"$text": "\\ud800"}', "invalid_json", "half a character"),
+        (b'{"$text": "\\udc00x"}', "invalid_json", "half a character"),
+        (b'{"$object": {"\\ud800": 1}}', "invalid_json", "half a character"),
+        (b"[]", "invalid_request", "Expected `object`"),
+        (b"null", "invalid_request", "Expected `object`"),
+        (b'{"$text x": 1}', "invalid_request", " x`. It takes "),
+        (b'{"$text": null}', "invalid_request", "got `null`"),
+        (b'{"$text": 1}', "invalid_request", "got `int`"),
+        (b'{"$object": []}', "invalid_request", "got `array`"),
+        (b'{"$object": {"a": 1e400}}', "invalid_request", "out of range"),
+        (
+            b'{"$object": {"a": ' + b"[" * 2000 + b"]" * 2000 + b"}}",
+            "invalid_request",
+            "nested too deeply",
+        ),
+    ],
+)
+async def test_what_is_no_fitting_body_is_refused_clearly(
+    scene: Scene, operation: AnyOperation, raw: bytes, expected: str, told: str
+) -> None:
+    path = operation.path.replace("{id}", "trip")
+    fields = (b"text", b"metadata") if operation.name == "add_message" else (b"title", b"settings")
+    raw = raw.replace(b"$text", fields[0]).replace(b"$object", fields[1])
+    answer = await scene.ask(operation.method, path, raw=raw)
+    assert code(answer) == (400, expected)
+    assert told in answer.json["detail"]
+    assert scene.documents.edits == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"text": "x", "parts": [{"type": "text", "text": "x"}]},
+        {"parts": []},
+        {"parts": [{}]},
+        {"parts": [{"type": 1}]},
+        {"parts": [{"type": "text"}]},
+        {"parts": [{"type": "text", "text": {"a": 1}}]},
+        {"text": "x", "role": "robot"},
+        {"text": "x", "id": "a b"},
+        {"text": "x", "id": ""},
+        {"text": "x", "id": "x" * 129},
+        {"text": "x", "supersedes": "a\x00"},
+        {"text": "x", "metadata": {"n": 2**53 + 1}},
+        {"text": "x", "metadata": {"n": [{"m": -(2**64)}]}},
+        {"parts": [{"type": "data", "n": 10**30}]},
+        {"text": "x", "author": {"id": "bob"}},
+        {"text": "x", "seq": 1},
+    ],
+)
+async def test_a_message_that_cannot_be_meant_is_refused(scene: Scene, body: object) -> None:
+    answer = await scene.ask("POST", "/v1/sessions/trip/messages", body)
+    assert code(answer) == (400, "invalid_request")
+    assert scene.documents.edits == []
+
+
+def nested(levels: int) -> object:
+    value: object = "x"
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+async def test_json_is_kept_down_to_a_depth(scene: Scene) -> None:
+    path = "/v1/sessions/trip"
+    kept = await scene.ask("PATCH", path, {"settings": nested(MAX_DEPTH)})
+    assert kept.json["settings"] == nested(MAX_DEPTH)
+    answer = await scene.ask("PATCH", path, {"settings": nested(MAX_DEPTH + 1)})
+    assert code(answer) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "json"])
+async def test_a_body_of_another_type_is_refused(scene: Scene, kind: str) -> None:
+    answer = await scene.ask("POST", "/v1/sessions", {}, content_type=kind)
+    assert code(answer) == (415, "unsupported_media_type")
+
+
+async def test_a_body_over_the_limit_is_refused(scene: Scene) -> None:
+    def body(size: int) -> bytes:
+        return json.dumps({"text": "x" * (size - len('{"text": ""}'))}).encode()
+
+    path = "/v1/sessions/trip/messages"
+    assert (await scene.ask("POST", path, raw=body(MAX_BODY))).status == 201
+    answer = await scene.ask("POST", path, raw=body(MAX_BODY + 1))
+    assert code(answer) == (413, "too_large")
+    assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "\xe9", "\t"])
+async def test_an_idempotency_key_that_is_none_is_refused(scene: Scene, key: str) -> None:
+    for path, body in (("/v1/sessions", {}), ("/v1/sessions/trip/messages", {"text": "x"})):
+        answer = await scene.ask("POST", path, body, idempotency_key=key)
+        assert code(answer) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "limit=x", "limit=", "page=2", "limit=1.5"]
+)
+async def test_a_query_that_does_not_fit_is_refused(scene: Scene, query: str) -> None:
+    for path in ("/v1/sessions", "/v1/sessions/trip/messages"):
+        assert code(await scene.ask("GET", f"{path}?{query}")) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("before", ["-1", "x", str(2**53 + 1), "9" * 40, "1e400"])
+async def test_a_seq_that_is_none_is_refused(scene: Scene, before: str) -> None:
+    answer = await scene.ask("GET", f"/v1/sessions/trip/messages?before={before}")
+    assert code(answer) == (400, "invalid_request")
+
+
+HOSTILE = [
+    "nul \x00",
+    "<|endoftext|>",
+    "\u202eright to left \u0639\u0631\u0628",
+    "\ufffe\uffff",
+    "\U0001f468\u200d\U0001f469",
+    "a\r\nb\u2028",
+    "",
+]
+
+
+@pytest.mark.parametrize(("text", "field"), [*itertools.product(HOSTILE, ("title", "text"))])
+async def test_any_text_is_kept_unchanged(scene: Scene, text: str, field: str) -> None:
+    if field == "title":
+        answer = await scene.ask("PATCH", "/v1/sessions/trip", {"title": text})
+        assert answer.json["title"] == text
+    else:
+        answer = await scene.ask("POST", "/v1/sessions/trip/messages", {"text": text})
+        assert answer.json["parts"][0]["text"] == text
