@@ -10,8 +10,11 @@ import msgspec
 
 from segue.ids import DeviceId, UserId
 
-JsonValue = msgspec.Raw
-"""JSON as it came, unread until the worker puts it into the document."""
+JsonValue = bytes
+"""JSON as it came, unread until the worker puts it into the document.
+
+(Rejected: `msgspec.Raw`. On the MessagePack way to the worker it would be taken for MessagePack.)
+"""
 
 MAX_TITLE: Final = 200
 """Characters of a session's title."""

@@ -3,13 +3,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.auth.grants import Role
-from segue.document.submission import LoggedUpdate, Submission
+from segue.document.edits import AddMessage, Author, NewPart, SetSession
+from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.document.verdict import Accepted, Gap, NoNews, Refused
+from segue.document.views import ViewMessage, ViewMessages, ViewSession
 from segue.ids import DeviceId, UserId
 from segue.workers import protocol
 from segue.workers.ports import State
 
 UPDATE = LoggedUpdate(UserId("alice"), DeviceId("phone"), b"\x00\xff")
+MESSAGE = AddMessage(
+    id="m1",
+    role="user",
+    author=Author("user", UserId("alice")),
+    created_at=1_764_000_000_000,
+    parts=(NewPart("text", b'{"type": "text", "text": "\\u0000"}'),),
+    metadata=b"{}",
+    supersedes="m0",
+)
 REQUESTS = (
     protocol.Open(1, None, ()),
     protocol.Open(2**40, b"snapshot", (UPDATE, UPDATE)),
@@ -17,6 +28,11 @@ REQUESTS = (
     protocol.TakeState(5, 6, b"\x00"),
     protocol.TakeSnapshot(7, 8, allowed=False),
     protocol.Close(9),
+    protocol.Perform(1, Order(2, SetSession("title", b'{"a": [1]}'))),
+    protocol.Perform(1, Order(3, MESSAGE)),
+    protocol.TakeView(1, -1, ViewMessages(50, 7)),
+    protocol.TakeView(1, -2, ViewMessage("m1")),
+    protocol.TakeView(1, -3, ViewSession()),
 )
 SPANS = ((2**53 - 1, 0, 1),)
 ANSWERS = (
