@@ -2,7 +2,7 @@
 
 Order of starting (and, backwards, of stopping):
     HTTP answers (not ready yet) -> Postgres -> schema -> node lock -> commit writer -> document
-    workers -> hub -> sockets are let in.
+    workers -> list of sessions -> hub -> requests and sockets are let in.
 So a stopping node first sends every device away with 1012, then saves what is unsaved and writes
 snapshots, and Postgres goes last.
 """
@@ -13,32 +13,39 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 import structlog
-import uvicorn
 import uvloop
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
-from typing_extensions import override
 
 from segue.auth import tokens
 from segue.auth.origins import OriginPolicy
 from segue.auth.refusals import Refusals
-from segue.errors import SegueError
-from segue.http.direct import DirectProtocol
-from segue.http.health import health_routes
+from segue.auth.tokens import Claims
+from segue.conversation.listing import Listing, listing
+from segue.conversation.messages import Messages
+from segue.conversation.sessions import Sessions, SessionServices
+from segue.errors import SegueError, StorageUnavailable
+from segue.http.cors import Cors
+from segue.http.health import OK, Checks, Readiness, health_routes
+from segue.http.openapi import openapi_route
+from segue.http.operations import Api, ApiServices
 from segue.http.problems import HANDLERS
-from segue.http.requests import HttpProtocol
 from segue.http.seat import SyncOptions, SyncServices
+from segue.http.session_operations import OPERATIONS
 from segue.http.sync_routes import SyncSockets
+from segue.http.web_server import GRACEFUL_S, WebServer, uvicorn_config
 from segue.hub.hub import Hub
 from segue.hub.options import HubOptions
+from segue.ids import RANDOM_BYTES, new_id
 from segue.settings import Settings
 from segue.storage import migrations
 from segue.storage.claims import ClaimWriter
@@ -47,6 +54,7 @@ from segue.storage.group_commit import GroupCommit, group_commit
 from segue.storage.node_lock import NodeLock, node_lock
 from segue.storage.postgres.supervisor import EmbeddedPostgres
 from segue.storage.register import PostgresRegister
+from segue.storage.summaries import PostgresSummaries
 from segue.storage.update_log import PostgresUpdateLog
 from segue.workers.options import PoolOptions
 from segue.workers.pool import Pool
@@ -58,9 +66,8 @@ Result = TypeVar("Result")
 Banner = Callable[[Path | None], None]
 """Called when the node is ready, with the folder of its own Postgres if it runs one."""
 
-_PING_S: Final = 20.0
-_GRACEFUL_S: Final = 5
 _STARTING: Final = "The node is starting."
+_PROBE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,12 @@ async def _open_database(stack: AsyncExitStack, settings: Settings, dsn: str) ->
 
 async def _serve(settings: Settings, sockets: list[socket.socket], banner: Banner | None) -> None:
     node = Node(settings)
-    server = Server(_uvicorn_config(settings, node))
+    server = WebServer(
+        uvicorn_config(node.web_app(), max_frame_bytes=settings.max_frame_bytes),
+        drain_s=settings.drain_s,
+        has_devices=node.has_devices,
+        on_drain=node.drain,
+    )
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
     async with asyncio.TaskGroup() as tasks:
@@ -150,51 +162,31 @@ async def _serve(settings: Settings, sockets: list[socket.socket], banner: Banne
         answering.add_done_callback(lambda _: node.stop(running))
 
 
-def _uvicorn_config(settings: Settings, node: "Node") -> uvicorn.Config:
-    return uvicorn.Config(
-        node.web_app(),
-        http=HttpProtocol,
-        ws=DirectProtocol,
-        ws_max_size=settings.max_frame_bytes,
-        ws_per_message_deflate=False,
-        ws_ping_interval=_PING_S,
-        ws_ping_timeout=_PING_S,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACEFUL_S,
-    )
-
-
-class Server(uvicorn.Server):
-    """uvicorn without its own care for signals: it would end the process before the node closed."""
-
-    @override
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 class Node:
     """All parts of one node, from its settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._sockets = SyncSockets()
+        self._api = Api()
+        self._origins = OriginPolicy(settings.origins, loopback=settings.development)
         self._stopping = asyncio.Event()
         self._is_ready = False
         self._folder: Path | None = None
-        self._obstacles: Callable[[], list[str]] = lambda: [_STARTING]
+        self._is_draining = False
+        self._readiness = Readiness(_always({"node": _STARTING}))
 
     def web_app(self) -> Starlette:
         """Gives the HTTP side; it answers from the first moment, and lets devices in when ready."""
         return Starlette(
             routes=[
-                *health_routes(self._find_obstacles),
+                *health_routes(self._look),
+                *self._api.routes(OPERATIONS),
+                openapi_route(OPERATIONS),
                 WebSocketRoute("/v1/sync/{document:path}", self._sockets.sync),
                 WebSocketRoute("/v1/collab", self._sockets.collab),
             ],
+            middleware=[Middleware(Cors, policy=self._origins)],
             exception_handlers=dict(HANDLERS),
         )
 
@@ -207,7 +199,7 @@ class Node:
             if banner is not None:
                 banner(self._folder)
             await self._stopping.wait()
-            self._obstacles = lambda: ["The node is stopping."]
+            self.drain()
 
     def stop(self, running: asyncio.Task[None]) -> None:
         """Has `run` return, or end at once while it is still building."""
@@ -215,8 +207,18 @@ class Node:
         if not self._is_ready:
             running.cancel()
 
-    async def _find_obstacles(self) -> list[str]:
-        return self._obstacles()
+    def has_devices(self) -> bool:
+        """Tells whether any device is connected."""
+        return self._sockets.any_open
+
+    def drain(self) -> None:
+        """Has `/readyz` say from now on that the node stops."""
+        self._is_draining = True
+
+    async def _look(self) -> Mapping[str, str]:
+        if self._is_draining:
+            return {"node": "The node is stopping. Connect to another one, or again in a moment."}
+        return await self._readiness.look()
 
     async def _build(self, stack: AsyncExitStack) -> None:
         settings = self._settings
@@ -227,47 +229,91 @@ class Node:
         else:
             await migrations.check(database)
         lock = await stack.enter_async_context(node_lock(database))
-        self._obstacles = lambda: [_STARTING if lock.held else "Another node serves this database."]
+        if not lock.held:
+            self._readiness.checks = _always({"node": "Another node serves this database."})
         await lock.wait_held()
         claims = ClaimWriter(database, secrets.randbits(63))
         commits = await stack.enter_async_context(group_commit(claims, held=lock.wait_held))
         pool = await stack.enter_async_context(Pool(_pool_options(settings)))
         stack.push_async_callback(_drain, commits)
         updates = PostgresUpdateLog(database, commits)
-        hub = await stack.enter_async_context(Hub(pool, updates, _hub_options(settings)))
-        equip = partial(self._equip, hub, PostgresRegister(database))
+        list_of_sessions = await stack.enter_async_context(listing(PostgresSummaries(database)))
+        hub = await stack.enter_async_context(
+            Hub(pool, updates, _hub_options(settings), list_of_sessions.note)
+        )
+        register = PostgresRegister(database)
+        stack.enter_context(self._api.serving(self._api_services(hub, register, list_of_sessions)))
+        equip = partial(self._equip, hub, register)
         await stack.enter_async_context(self._sockets.serving(equip))
         # Not before: whoever comes at the word "ready" is let in.
-        self._obstacles = lambda: _obstacles(lock, commits)
+        self._readiness.checks = partial(_check, database, lock, commits, pool)
+
+    def _api_services(
+        self, hub: Hub, register: PostgresRegister, list_of_sessions: Listing
+    ) -> ApiServices:
+        settings = self._settings
+        services = SessionServices(
+            register, hub, list_of_sessions, _mint_id, settings.signing_secret()
+        )
+        return ApiServices(
+            sessions=Sessions(services),
+            messages=Messages(services, _wall_clock_ms),
+            verify=self._verify,
+            max_body_bytes=settings.max_update_bytes,
+        )
 
     def _equip(
         self, hub: Hub, register: PostgresRegister, tasks: asyncio.TaskGroup
     ) -> SyncServices:
-        settings = self._settings
-        secret = settings.signing_secret()
         return SyncServices(
             hub=hub,
             register=register,
-            verify=lambda token: tokens.verify(secret, token, now=_wall_clock_s()),
-            origins=OriginPolicy(settings.origins, loopback=settings.development),
+            verify=self._verify,
+            origins=self._origins,
             refusals=Refusals(),
             tasks=tasks,
             clock=_wall_clock_s,
-            options=_sync_options(settings),
+            options=_sync_options(self._settings),
         )
 
+    def _verify(self, token: str) -> Claims:
+        return tokens.verify(self._settings.signing_secret(), token, now=_wall_clock_s())
 
-def _obstacles(lock: NodeLock, commits: GroupCommit) -> list[str]:
-    if not lock.held:
-        return ["The node has lost its lock on the database and tries to get it back."]
-    if commits.stats.last_error is not None:
-        return ["The database can't be written right now; edits wait, nothing is lost."]
-    return []
+
+def _always(checks: Mapping[str, str]) -> Checks:
+    async def find() -> Mapping[str, str]:
+        return checks
+
+    return find
+
+
+async def _check(
+    database: Database, lock: NodeLock, commits: GroupCommit, pool: Pool
+) -> Mapping[str, str]:
+    postgres, schema = await _check_schema(database)
+    if postgres == OK and not lock.held:
+        postgres = "The node has lost its lock on the database and tries to get it back."
+    if postgres == OK and commits.stats.last_error is not None:
+        postgres = "The database can't be written right now; edits wait, nothing is lost."
+    workers = OK if pool.ready else "A document worker does not start. Read the node's log."
+    return {"postgres": postgres, "migrations": schema, "workers": workers}
+
+
+async def _check_schema(database: Database) -> tuple[str, str]:
+    """Asks the database itself; a newer schema is no obstacle: during an upgrade it comes first."""
+    unknown = "The schema can't be checked without the database."
+    try:
+        async with asyncio.timeout(_PROBE_S):
+            found = await migrations.status(database)
+    except (StorageUnavailable, TimeoutError):
+        return "The database does not answer; edits wait, nothing is lost.", unknown
+    missing = ", ".join((*found.pending, *found.altered))
+    return OK, f"The database lacks {missing}. Run `segue migrate`." if missing else OK
 
 
 async def _drain(commits: GroupCommit) -> None:
     try:
-        async with asyncio.timeout(_GRACEFUL_S):
+        async with asyncio.timeout(GRACEFUL_S):
             await commits.drain()
     except TimeoutError:
         log.warning("node.unsaved", hint="not acknowledged; devices hold it and send it again")
@@ -302,6 +348,14 @@ def _sync_options(settings: Settings) -> SyncOptions:
         keep_alive_s=settings.keep_alive_s,
         refresh_lead_s=settings.token_lead_s,
     )
+
+
+def _mint_id() -> str:
+    return new_id(_wall_clock_ms(), secrets.token_bytes(RANDOM_BYTES))
+
+
+def _wall_clock_ms() -> int:
+    return int(_wall_clock_s() * 1000)
 
 
 def _wall_clock_s() -> float:

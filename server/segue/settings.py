@@ -240,6 +240,12 @@ class Settings:
     keep_alive_s: float = _from(
         "SEGUE_KEEP_ALIVE", "10s", _duration, "How often a silent server sends a sign of life."
     )
+    drain_s: float = _from(
+        "SEGUE_DRAIN",
+        "100ms",
+        _duration,
+        "How long a stopping node says so in /readyz before it sends devices away.",
+    )
     token_lead_s: float = _from(
         "SEGUE_TOKEN_LEAD", "30s", _duration, "How long before a token ends a new one is asked for."
     )

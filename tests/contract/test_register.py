@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from segue.auth.grants import Role
+from segue.document.verdict import Summary
 from segue.errors import Deleted, InvalidName
 from segue.ids import DocumentId, UserId, home_of
 from segue.storage.database import Database
@@ -14,7 +15,6 @@ from segue.storage.ports import (
     Creation,
     ListPosition,
     Register,
-    Summary,
     SummaryStore,
     UpdateLog,
 )

@@ -10,9 +10,10 @@ from typing import Final
 
 import structlog
 
+from segue.document.verdict import Summary
 from segue.errors import SegueError
-from segue.ids import DocumentId
-from segue.storage.ports import Summary, SummaryStore
+from segue.ids import DocumentId, session_id
+from segue.storage.ports import SummaryStore
 
 log = structlog.get_logger()
 
@@ -40,7 +41,9 @@ class Listing:
         self._attempt = asyncio.Event()
 
     def note(self, document: DocumentId, summary: Summary) -> None:
-        """Takes the latest summary of a document; dropped if too many documents wait."""
+        """Takes the latest summary of a session; dropped if too many wait."""
+        if session_id(document) is None:
+            return  # a home is in no list
         if document not in self._waiting and len(self._waiting) >= self._max_waiting:
             log.warning("listing.dropped", document=document, waiting=len(self._waiting))
             return

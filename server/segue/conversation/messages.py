@@ -10,7 +10,7 @@ from segue.auth.grants import Role
 from segue.auth.tokens import Claims
 from segue.conversation.opening import Access, open_session
 from segue.conversation.sessions import SessionServices, open_for_writing
-from segue.document.edits import AddMessage, Author, NewPart
+from segue.document.edits import AddMessage, Author, JsonValue, NewPart
 from segue.document.views import MessageView, ViewMessage, ViewMessages
 from segue.errors import Conflict, IdempotencyMismatch
 from segue.ids import repeatable_id
@@ -85,8 +85,8 @@ class Messages:
             role=new.role or ("assistant" if is_agent else "user"),
             author=Author(kind, claims.user, claims.device, claims.name),
             created_at=self._clock_ms(),
-            parts=tuple(NewPart(str(part["type"]), _raw(part)) for part in new.parts),
-            metadata=None if new.metadata is None else _raw(new.metadata),
+            parts=tuple(NewPart(str(part["type"]), _json(part)) for part in new.parts),
+            metadata=None if new.metadata is None else _json(new.metadata),
             supersedes=new.supersedes,
         )
 
@@ -99,8 +99,8 @@ class Messages:
         return _MESSAGE.decode(await self._documents.view(access.document, ViewMessage(message)))
 
 
-def _raw(value: object) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode(value))
+def _json(value: object) -> JsonValue:
+    return msgspec.json.encode(value)
 
 
 def _is_same(stored: MessageView, message: AddMessage, new: NewMessage) -> bool:

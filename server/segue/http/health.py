@@ -5,7 +5,7 @@ when it isn't, send devices elsewhere, and don't restart it: it waits for someth
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -15,21 +15,46 @@ from starlette.routing import Route
 
 from segue.http.problems import problem
 
-Obstacles = Callable[[], Awaitable[Sequence[str]]]
-"""Gives why the node can't serve now, a sentence each, fit for strangers; empty if it can."""
+OK: Final = "ok"
 
-_PATIENCE_S: Final = 3.0
+Checks = Callable[[], Awaitable[Mapping[str, str]]]
+"""Gives by name `OK`, or a sentence why the node can't serve now, fit for strangers."""
+
+_PATIENCE_S: Final = 5.0
+_KEEP_S: Final = 1.0
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
-def health_routes(obstacles: Obstacles) -> list[Route]:
+class Readiness:
+    """Runs the checks, at most once a second: whoever asks needs no token, and a check costs."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self._lock = asyncio.Lock()
+        self._found: Mapping[str, str] = {}
+        self._found_by: Checks | None = None
+        self._until_s = 0.0
+
+    async def look(self) -> Mapping[str, str]:
+        """Gives what the checks find, or found less than a second ago."""
+        async with self._lock:
+            loop, checks = asyncio.get_running_loop(), self.checks
+            if self._found_by is not checks or loop.time() >= self._until_s:
+                self._found = await checks()
+                self._found_by, self._until_s = checks, loop.time() + _KEEP_S
+            return self._found
+
+
+def health_routes(look: Checks) -> list[Route]:
     """Gives both routes; neither needs a token, neither tells more than it has to."""
 
     async def readyz(_request: Request) -> Response:
-        reasons = await _within_patience(obstacles)
+        checks = await _within_patience(look)
+        reasons = [reason for reason in checks.values() if reason != OK]
         if reasons:
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", " ".join(reasons))
-        return JSONResponse({"status": "ready"}, headers=_NO_STORE)
+            detail = " ".join(dict.fromkeys(reasons))
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", detail, checks=dict(checks))
+        return JSONResponse({"status": "ready", "checks": dict(checks)}, headers=_NO_STORE)
 
     return [Route("/livez", _livez), Route("/readyz", readyz)]
 
@@ -38,9 +63,9 @@ async def _livez(_request: Request) -> Response:
     return JSONResponse({"status": "live"}, headers=_NO_STORE)
 
 
-async def _within_patience(obstacles: Obstacles) -> Sequence[str]:
+async def _within_patience(look: Checks) -> Mapping[str, str]:
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            return await obstacles()
+            return await look()
     except TimeoutError:
-        return ["The node could not find out within 3 s whether it is ready."]
+        return {"node": f"It could not be found out within {_PATIENCE_S:g} s. Ask again."}

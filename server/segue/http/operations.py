@@ -5,7 +5,8 @@ An operation can't be reached without a token: it is given claims, never the req
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Generic, TypeVar
@@ -104,6 +105,15 @@ class Api:
     def __init__(self) -> None:
         self.services: ApiServices | None = None
         self._in_flight: Counter[UserId] = Counter()
+
+    @contextmanager
+    def serving(self, services: ApiServices) -> Iterator[None]:
+        """Answers for the time of the context."""
+        self.services = services
+        try:
+            yield
+        finally:
+            self.services = None
 
     def routes(self, operations: Sequence[AnyOperation]) -> list[Route]:
         """Gives the routes, one for each path, so that a wrong method is told the right ones."""

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from segue import errors
 from segue.conversation.messages import NewMessage
 from segue.conversation.sessions import NewSession
-from segue.document.edits import SetSession
+from segue.document.edits import JsonValue, SetSession
 from segue.document.views import MessagesPage, MessageView
 from segue.errors import InvalidRequest
 from segue.http import shapes
@@ -170,11 +170,11 @@ def _given(value: Value | UnsetType) -> Value | None:
     return None if isinstance(value, UnsetType) else value
 
 
-def _settings(value: shapes.Object | UnsetType) -> msgspec.Raw | None:
+def _settings(value: shapes.Object | UnsetType) -> JsonValue | None:
     if isinstance(value, UnsetType):
         return None
     shapes.check_kept(value, "settings")
-    return msgspec.Raw(msgspec.json.encode(value))
+    return msgspec.json.encode(value)
 
 
 def _parts(body: shapes.AddMessage) -> list[shapes.Object]:

@@ -34,6 +34,11 @@ class SyncSockets:
         self.services: SyncServices | None = None
         self._connections: set[Connection] = set()
 
+    @property
+    def any_open(self) -> bool:
+        """Tells whether any device is connected."""
+        return bool(self._connections)
+
     async def sync(self, websocket: WebSocket) -> None:
         """GET /v1/sync/{document}: the y-websocket dialect."""
         name = websocket.path_params["document"]

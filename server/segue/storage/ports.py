@@ -8,6 +8,7 @@ from typing import Protocol
 
 from segue.auth.grants import Role
 from segue.document.submission import LoggedUpdate
+from segue.document.verdict import Summary
 from segue.ids import DocumentId, UserId
 
 
@@ -108,14 +109,6 @@ class ListPosition:
 
     last_active_at: datetime
     document: DocumentId
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a list shows of a session's content."""
-
-    title: str
-    last_seq: int
 
 
 class Register(Protocol):

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from segue.document.verdict import Summary
 from segue.ids import DocumentId
 from segue.storage.database import Database
-from segue.storage.ports import Summary
 
 # A title of NULL is a tombstone's: tested on the row itself, so that a deletion that commits while
 # this statement waits for the row is seen. What is equal is left alone: no row is written.

@@ -45,6 +45,11 @@ class Keeper:
         """Tells whether there is a process that has spoken."""
         return self._watch is not None
 
+    @property
+    def failing(self) -> bool:
+        """Tells whether the process does not come back: one that ended is replaced in a moment."""
+        return not self.ready and self._failures > 1
+
     async def run(self) -> None:
         """Keeps a process running until stopped or cancelled, and leaves none behind."""
         while not self._stopping.is_set():

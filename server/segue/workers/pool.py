@@ -93,6 +93,11 @@ class Pool:
         return sum(keeper.shard.pending_bytes for keeper in self._keepers)
 
     @property
+    def ready(self) -> bool:
+        """Tells whether every document has a worker, or will have one in a moment."""
+        return not any(keeper.failing for keeper in self._keepers)
+
+    @property
     def pids(self) -> tuple[int | None, ...]:
         """The workers' process ids, None for one that is being replaced."""
         return tuple(keeper.pid for keeper in self._keepers)
