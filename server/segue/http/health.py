@@ -20,7 +20,7 @@ OK: Final = "ok"
 Checks = Callable[[], Awaitable[Mapping[str, str]]]
 """Gives by name `OK`, or a sentence why the node can't serve now, fit for strangers."""
 
-_PATIENCE_S: Final = 5.0
+_PATIENCE_S: Final = 3.0
 _KEEP_S: Final = 1.0
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 

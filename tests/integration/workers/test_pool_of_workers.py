@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ from segue.errors import SegueError
 from segue.workers.options import PoolOptions
 from segue.workers.pool import Pool
 from segue.workers.ports import Loss, State
+from waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -170,6 +172,27 @@ async def test_a_worker_that_cannot_start_is_said_at_the_start(scripted: PoolOpt
     with pytest.raises(SegueError, match="does not start"):
         async with Pool(options):
             pytest.fail("entered")
+
+
+async def test_a_worker_that_does_not_come_back_makes_the_pool_not_ready(
+    scripted: PoolOptions, tmp_path: Path
+) -> None:
+    """One that is replaced at once does not: an update that kills it would turn a node away."""
+    program = tmp_path / "program.py"
+    real = scripted.program[-1]
+    program.write_text(f"import runpy; runpy.run_path({real!r}, run_name='__main__')")
+    async with Pool(replace(scripted, program=(*scripted.program[:-1], str(program)))) as pool:
+        assert pool.ready
+        first = pool.pids[0]
+        os.kill(first or 0, signal.SIGKILL)
+        await until(lambda: pool.pids[0] not in (None, first))
+        assert pool.ready
+        broken = program.rename(tmp_path / "gone.py")
+        await until(lambda: pool.pids[0] is not None)
+        os.kill(pool.pids[0] or 0, signal.SIGKILL)
+        await until(lambda: not pool.ready)
+        broken.rename(program)
+        await until(lambda: pool.ready)
 
 
 async def test_errors_of_those_who_use_the_pool_leave_it_as_they_are(
