@@ -1,5 +1,6 @@
 """README as a newcomer reads it: its snippets run, its tables are the truth."""
 
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,9 @@ import anyio.to_thread
 import pytest
 
 from segue import errors
-from segue.settings import describe
+from segue.http.openapi import describe
+from segue.http.session_operations import OPERATIONS
+from segue.settings import describe as describe_settings
 from servers import PostgresServer, SegueServer
 
 ROOT = Path(__file__).parents[3]
@@ -23,7 +26,7 @@ NODE_MODULES = ROOT / "tests/stock/node_modules"
 
 def snippet(name: str) -> str:
     """Gives the code behind the mark `<!-- test: name -->`."""
-    found = re.search(rf"<!-- test: {name} -->\n```js\n(.*?)```", README, re.DOTALL)
+    found = re.search(rf"<!-- test: {name} -->\n```(?:js|sh)\n(.*?)```", README, re.DOTALL)
     assert found is not None
     return found[1]
 
@@ -72,9 +75,46 @@ async def test_both_snippets_run_and_meet(server: SegueServer, tmp_path: Path) -
             )
 
 
+@pytest.mark.anyio
+async def test_the_requests_are_answered_as_they_say(server: SegueServer) -> None:
+    url = server.url.replace("ws:", "http:")
+    code = snippet("http").replace("http://127.0.0.1:8000", url)
+    # Each answer on a line of its own.
+    code = code.replace("curl -s", "curl -s -w '\\n'")
+    environment = {"PATH": os.environ["PATH"], "TOKEN": server.token("alice")}  # noqa: TID251 - curl is there
+    done = await anyio.run_process(["sh", "-e", "-c", code], env=environment)
+    lines = done.stdout.decode().splitlines()
+    created, added, read, listed, changed, deleted = (json.loads(line or "null") for line in lines)
+    assert (created["id"], created["title"], created["role"]) == (
+        "lisbon",
+        "Lisbon in May",
+        "owner",
+    )
+    assert (added["seq"], added["parts"][0]["text"]) == (1, "Where should we stay?")
+    assert read == {"messages": [added], "has_more": False}
+    assert listed["sessions"][0]["title"] == "Lisbon in May"
+    assert (changed["title"], deleted) == ("Lisbon in June", None)
+
+
+def test_every_code_of_the_api_is_explained() -> None:
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \| (\d{3}) \|", README, re.MULTILINE)
+    explained = {
+        (code, int(status)) for codes, status in rows for code in re.findall(r"\w+", codes)
+    }
+    described = {
+        (code, int(status))
+        for path in describe(OPERATIONS)["paths"].values()
+        for operation in path.values()
+        for status, answer in operation["responses"].items()
+        if int(status) >= 400
+        for code in answer["description"].split(": ")[1].split(", ")
+    }
+    assert explained == described | {("internal", 500)}
+
+
 def test_the_table_of_settings_is_complete() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`(.*?)`)? ?\| (.*) \|$", README, re.MULTILINE)
-    assert rows == [(each.variable, each.default, each.meaning) for each in describe()]
+    assert rows == [(each.variable, each.default, each.meaning) for each in describe_settings()]
 
 
 def test_every_close_code_is_explained() -> None:
