@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 from starlette.types import ASGIApp, Message
 
 
@@ -27,14 +28,21 @@ async def ask(
     *,
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
+    is_whole: bool = True,
     raising: type[Exception] | None = None,
 ) -> Answer:
-    """Gives the answer, also if the application raises `raising` once it has answered."""
+    """Gives the answer, also if the application raises `raising` once it has answered.
+
+    A body that is not whole is followed by silence.
+    """
+    parts = iter([body])
     sent: list[Message] = []
     path, _, query = path.partition("?")
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if (part := next(parts, None)) is None:
+            await anyio.sleep_forever()
+        return {"type": "http.request", "body": part, "more_body": not is_whole}
 
     async def send(message: Message) -> None:
         sent.append(message)

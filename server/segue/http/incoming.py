@@ -18,7 +18,8 @@ from segue.errors import (
 
 _BODY_S: Final = 15.0
 _MAX_SHOWN: Final = 300
-_MAX_DRAINED: Final = 16 << 20
+MAX_DRAINED: Final = 16 << 20
+"""Bytes of a body that is too long that are still read, and dropped."""
 
 MAX_KEY: Final = 255
 """Characters of an Idempotency-Key."""
@@ -121,7 +122,7 @@ async def _receive(request: Request, max_bytes: int) -> bytes:
         size += len(part)
         if size <= max_bytes:
             parts.append(part)
-        elif size > _MAX_DRAINED:
+        elif size > MAX_DRAINED:
             break  # up to here it is read, or who sends it would see a reset instead of the answer
         else:
             parts.clear()

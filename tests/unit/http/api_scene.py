@@ -71,6 +71,7 @@ class Scene:
         *,
         user: str | None = "alice",
         raw: bytes | None = None,
+        is_whole: bool = True,
         raising: type[Exception] | None = None,
         **headers: str,
     ) -> Answer:
@@ -80,7 +81,9 @@ class Scene:
         if body is not None or raw is not None:
             sent.setdefault("content-type", "application/json")
         data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
-        return await ask(self.app, path, method, headers=sent, body=data, raising=raising)
+        return await ask(
+            self.app, path, method, headers=sent, body=data, is_whole=is_whole, raising=raising
+        )
 
     def join(self, session: str, user: str, role: Role) -> None:
         self.register.members[DocumentId(session)][UserId(user)] = role

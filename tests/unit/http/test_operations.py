@@ -13,6 +13,7 @@ from starlette.routing import Route
 from asgi import Answer
 from segue.auth.grants import Role
 from segue.errors import Overloaded, Quarantined, StorageUnavailable
+from segue.http import incoming
 from segue.http.operations import MAX_IN_FLIGHT, AnyOperation, Nothing
 from segue.http.session_operations import OPERATIONS
 from segue.http.shapes import MAX_DEPTH
@@ -299,3 +300,19 @@ async def test_any_text_is_kept_unchanged(scene: Scene, text: str, field: str) -
     else:
         answer = await scene.ask("POST", "/v1/sessions/trip/messages", {"text": text})
         assert answer.json["parts"][0]["text"] == text
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for_for_ever(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incoming, "_BODY_S", 0.01)
+    answer = await scene.ask("POST", "/v1/sessions", raw=b'{"title":', is_whole=False)
+    assert code(answer) == (408, "request_timeout")
+    assert answer.headers["connection"] == "close"
+
+
+async def test_a_body_that_is_far_too_long_is_not_read_to_its_end(scene: Scene) -> None:
+    """`ask` would wait for the rest, which never comes."""
+    raw = b" " * (incoming.MAX_DRAINED + 1)
+    answer = await scene.ask("POST", "/v1/sessions", raw=raw, is_whole=False)
+    assert code(answer) == (413, "too_large")
