@@ -12,7 +12,7 @@ from segue.agents.demo.intents import Intent, wants
 from segue.agents.demo.plan import MARK
 from segue.agents.demo.reading import read
 from segue.agents.demo.trip import Trip
-from segue.agents.demo.voice import HOME_MARK, Moment, answer
+from segue.agents.demo.voice import Moment, answer, home_notice
 from segue.agents.demo.wording import month_in_words
 from segue.agents.port import ContextEntry, Event, Remember, TextDelta, Title, Turn, TurnMessage
 
@@ -158,12 +158,13 @@ def _name(trip: Trip) -> str:
 
 def _text(turn: Turn, learned: _Learned, today: date) -> str:
     answers = [m.text for m in turn.history if m.role == "assistant"]
+    notice = home_notice(str(learned.after.origin))
     return answer(
         Moment(
             before=learned.new_since,
             after=learned.after,
             intent=learned.intent,
-            from_home=learned.starts_home and not any(HOME_MARK in text for text in answers),
+            from_home=learned.starts_home and not any(notice in text for text in answers),
             turns=len(answers),
             plans=sum(MARK in text for text in answers),
             variant=_variant(turn.history),

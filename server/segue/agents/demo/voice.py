@@ -9,7 +9,6 @@ from segue.agents.demo.plan import with_code, write_plan
 from segue.agents.demo.trip import Slot, Trip
 from segue.agents.demo.wording import day_in_words, escaped, month_in_words, people
 
-HOME_MARK: Final = "the home airport in your profile"
 _QUESTIONS: Final = {
     Slot.DESTINATION: "where would you like to go",
     Slot.ORIGIN: "where do you start from",
@@ -72,7 +71,7 @@ def answer(moment: Moment) -> str:
     news = _news(moment.before, trip)
     parts = [_lead(moment, news)]
     if moment.from_home:
-        parts.append(f"I take {with_code(str(trip.origin))} as your start: {HOME_MARK}.")
+        parts.append(home_notice(str(trip.origin)))
     if questions := trip.questions():
         lead = " ".join(filter(None, parts))
         return f"{lead}\n\n{_ask(questions, parting=moment.intent in _PARTING and not news)}"
@@ -80,6 +79,11 @@ def answer(moment: Moment) -> str:
         parts = [*filter(None, parts), "Here is an idea:"]
         return " ".join(parts) + "\n\n" + write_plan(trip, moment.today, moment.variant)
     return " ".join(parts) + "\n\nThe plan stands. Tell me what to change, or ask for another one."
+
+
+def home_notice(origin: str) -> str:
+    """Says where the start is from; the words are the same each time, so that they are found again."""
+    return f"I take {with_code(origin)} as your start: the home airport in your profile."
 
 
 def _lead(moment: Moment, news: list[str]) -> str:

@@ -151,6 +151,16 @@ async def test_home_airport_is_taken_from_the_profile_and_said_once() -> None:
     assert "home airport" not in await talk.say("a week")
 
 
+async def test_start_follows_the_profile_when_that_changes() -> None:
+    talk = Talk(profile("HAM"))
+    await talk.say("to Lisbon in May")
+    talk.profile = profile("MUC")
+    assert "I take Munich (MUC) as your start" in await talk.say("a week")
+    assert (talk.known["origin"], talk.known["nights"]) == ("Munich", 7)
+    talk.profile = {}
+    assert asked(await talk.say("2 people")) == ["origin", "budget"]
+
+
 async def test_a_start_that_was_said_beats_the_profile() -> None:
     talk = Talk(profile("HAM"))
     await talk.say("to Lisbon", "from Berlin", "in May")

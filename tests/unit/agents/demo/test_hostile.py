@@ -6,7 +6,7 @@ import re
 import pytest
 from talk import Talk
 
-from segue.agents.demo.text import MOST_READ, Page
+from segue.agents.demo.text import MOST_READ, Page, clean
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +53,10 @@ def test_page_is_bounded_and_visible_and_its_two_forms_keep_step(name: str) -> N
     page = Page(TEXTS[name])
     assert len(page.raw) == len(page.low) <= MOST_READ
     assert not re.search(r"[\0-\x1f\u200b\u202a-\u202e\ud800-\udfff]", page.raw)
+
+
+def test_no_more_than_the_beginning_is_looked_at() -> None:
+    assert clean(" " * 2 * MOST_READ + "Lisbon") == ""
 
 
 async def test_any_mixture_of_meaningful_words_is_survived() -> None:

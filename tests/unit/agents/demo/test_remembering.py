@@ -12,9 +12,13 @@ pytestmark = pytest.mark.anyio
 
 TEXTS = [
     "hello, to Lisbon tomorrow",
-    "actually Porto, not Lisbon, for 5 nights",
+    "Porto",
+    "actually Madrid, not Porto, for 5 nights",
     "from Berlin, 2 of us, 900 €, art",
     "start over",
+    "Rome",
+    "Porto",
+    "from Berlin",
     "tell me a joke",
 ]
 
@@ -49,6 +53,14 @@ async def test_a_persons_correction_wins_and_stays_as_they_wrote_it(
     talk.correct(key, value)
     assert read in await talk.say("what do you know?")
     assert (talk.known[key], talk.context[f"trip.{key}"].by) == (value, "alice")
+
+
+async def test_length_holds_when_a_person_moves_the_departure() -> None:
+    talk = Talk()
+    await talk.say("from Berlin to Lisbon on 3 May for a week", "leave two days later")
+    talk.correct("depart", "2027-05-07")
+    assert "7 nights, back Fri 14 May 2027" in await talk.say("what do you know?")
+    assert talk.known["return"] == "2027-05-14"
 
 
 async def test_saying_something_new_beats_an_earlier_correction() -> None:
