@@ -12,10 +12,10 @@ from segue.agents.demo.trip import MOST_NIGHTS, Slot, Trip
 _BEFORE: Final = 28
 _RETURN: Final = re.compile(
     r"(?:\breturn\w*|\bback|\buntil|\btill?|\bthrough|\bhome|\bcheck(?:ing)?[ -]?out|\bends?)"
-    r"(?: \w{1,12}){0,3} ?$"
+    r"(?: \w{1,12}){0,3}:? ?$"
 )
 _LEAVING: Final = re.compile(
-    r"\b(?:from|start\w*|begin\w*|leav\w*|depart\w*)(?: \w{1,8}){0,2} ?$|\b(?:sorry|actually|mean|meant|instead|rather)\b"
+    r"\b(?:from|start\w*|begin\w*|leav\w*|depart\w*)(?: \w{1,8}){0,2} ?$|\b(?:no|sorry|actually|mean|meant|instead|rather)\b"
 )
 _NEGATED: Final = re.compile(
     r"\b(?:not|instead of|rather than|no longer)(?: (?:on|in|the)){0,2} ?$"

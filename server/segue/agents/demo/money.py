@@ -63,7 +63,9 @@ _ASKED_WORDS: Final = (
 
 def read_budget(page: Page, trip: Trip, asked: frozenset[Slot]) -> Trip:
     """Takes a budget off the page and gives the trip with it, as it is to be shown: `€1,500 per person`."""
-    patterns = (_PRICED, _PLAIN, _BARE) if Slot.BUDGET in asked else (_PRICED, _PLAIN)
+    # A number alone is money where money was asked for, or where there is nothing else.
+    bare = Slot.BUDGET in asked or page.low.count(" ") < 2
+    patterns = (_PRICED, _PLAIN, _BARE) if bare else (_PRICED, _PLAIN)
     for pattern in patterns:
         if (found := page.take(pattern)) and (amount := _shown(found[-1])):
             return replace(trip, budget=amount)
@@ -74,7 +76,7 @@ def read_budget(page: Page, trip: Trip, asked: frozenset[Slot]) -> Trip:
 
 
 def _shown(match: re.Match[str]) -> str | None:
-    amount = _value(match["a"] or match["a2"]) * (1000 if match["k"] or match["k2"] else 1)
+    amount = _value(match["a"] or match["a2"], thousands=bool(match["k"] or match["k2"]))
     if not 0 < amount < 10**9:
         return None
     unit = match["s"] or match["u"] or ""
@@ -85,7 +87,9 @@ def _shown(match: re.Match[str]) -> str | None:
     return f"{sign}{amount:,.0f}{code}{per}"
 
 
-def _value(text: str) -> float:
+def _value(text: str, *, thousands: bool) -> float:
+    if thousands and re.fullmatch(r"\d{1,3}[.,]\d{1,2}", text):  # "2.5k"
+        return float(text.replace(",", ".")) * 1000
     # A separator before exactly three digits groups thousands, whichever sign it is.
     whole = re.sub(r"[.,](?=\d{3}(?!\d))", "", text)
-    return float(whole.split(",")[0].split(".")[0])
+    return float(whole.split(",")[0].split(".")[0]) * (1000 if thousands else 1)

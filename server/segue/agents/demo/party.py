@@ -21,6 +21,9 @@ _COUNTED: Final = re.compile(
 _GROUP: Final = re.compile(
     rf"\b(?:family|party|group|table) of (?P<n>{NUMBER})\b|\bwe(?:'re| are) (?P<n2>{NUMBER})\b(?! \w)"
 )
+_INSTEAD: Final = re.compile(
+    rf"\b(?:travell?ers|people|persons|adults|pax): ?(?P<n>{NUMBER})\b|\b(?P<n2>{NUMBER}) instead of {NUMBER}\b"
+)
 _ALONE: Final = re.compile(
     r"\b(?:(?:just|only) (?:me|myself)|for myself|by myself|alone|solo|on my own|i'm the only one)\b(?! and)"
 )
@@ -62,7 +65,7 @@ def _counted(page: Page, trip: Trip) -> int | None:
 
 
 def _group(page: Page) -> int | None:
-    for match in page.take(_GROUP):
+    for match in page.take(_GROUP) + page.take(_INSTEAD):
         return number(match["n"] or match["n2"])
     return 1 if page.take(_ALONE) else None
 

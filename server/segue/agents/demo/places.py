@@ -13,20 +13,20 @@ from segue.agents.demo.trip import Slot, Trip
 
 _BEFORE: Final = 40
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['.][^\W\d_]+)*")
-_OF_CITY: Final = r"(?: (?:the|city of|the city of|downtown))? ?$"
+_OF_CITY: Final = r"(?: (?:the|city of|the city of|downtown))?:? ?$"
 _ORIGIN: Final = re.compile(
     r"(?:\bfrom|\bout of|\bleav(?:e|ing)|\bdepart(?:ing|ure)?(?: (?:in|at|city|airport|point))?(?: (?:is|will be))?"
-    r"|\bdeparture is|\bstart(?:ing)?(?: point)?(?: (?:in|at|is))?|\borigin(?: \w{1,8})? is"
+    r"|\bdeparture is|\bstart(?:ing)?(?: point)?(?: (?:in|at|is))?|\borigin(?: \w{1,8}(?= is))?(?: is)?"
     r"|\b(?:i|we) (?:both |all |currently )?live (?:in|near)|\bhome is|(?<!go )(?<!going )\bback (?:in|to)"
     r"|\b(?:i'm|i am|we're|we are)(?: (?:living|based))?(?: (?:in|near))?)" + _OF_CITY
 )
 _DESTINATION: Final = re.compile(
     r"(?:\bto|\bin|\bat|\bvisit(?:ing)?|\bsee(?:ing)?|\bfor|\breach(?:ing)?|\btowards?|\bexplor(?:e|ing)"
-    r"|\bdestination(?: \w{1,8})?(?: is|:)|\barriv(?:e|ing|al)(?: \w{1,6})?|\binto|\baround)"
+    r"|\bdestination(?: \w{1,8}(?= is))?(?: is)?|\barriv(?:e|ing|al)(?: \w{1,6})?|\binto|\baround)"
     + _OF_CITY
 )
 _NEGATED: Final = re.compile(
-    r"\b(?:not|instead of|rather than|no longer|skip)(?: (?:to|in|from|for)){0,2} ?$"
+    r"\b(?:not|instead of|rather than|no longer|skip|was|were|been)(?: (?:to|in|from|for)){0,2} ?$"
 )
 _ELSEWHERE: Final = re.compile(r"\b(?:of|than|like|via|through) ?$")
 _CORRECTED: Final = re.compile(
@@ -258,13 +258,8 @@ def _with(trip: Trip, slot: Slot, name: str) -> Trip:
 def _answer(page: Page, asked: frozenset[Slot]) -> str | None:
     text = page.raw.strip(" .!,")
     words = text.split(" ")
-    # A blank: some of it was understood, so the rest is no answer by itself.
-    if (
-        ";" in page.raw
-        or not asked & {Slot.ORIGIN, Slot.DESTINATION}
-        or not 1 <= len(words) <= 3
-        or "?" in page.raw
-    ):
+    where = asked & {Slot.ORIGIN, Slot.DESTINATION}
+    if not where or len(words) > 3 or "?" in page.raw:
         return None
     if any(word.lower() in ORDINARY_WORDS or not _WORD.fullmatch(word) for word in words):
         return None

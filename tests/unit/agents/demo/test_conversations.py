@@ -113,6 +113,20 @@ async def test_what_was_said_is_known_and_only_the_rest_is_asked(name: str) -> N
         ("800 € per person", "something affordable", {"budget": "low"}),
         ("food, wine and art", "remove wine", {"interests": "food, art"}),
         ("in June", "what about September?", {"month": "2027-09"}),
+        ("I was in Rome last year", "now to Naples", {"destination": "Naples"}),
+        ("2 people", "3 instead of 2 please", {"travellers": 3}),
+        ("500 euros", "only 1000", {"budget": "1,000"}),
+        ("£2.5k", "for 1.5k €", {"budget": "€1,500"}),
+        (
+            "origin: Oslo, destination: Bergen",
+            "travellers: 2, budget: 900 NOK",
+            {"origin": "Oslo", "destination": "Bergen", "travellers": 2, "budget": "900 NOK"},
+        ),
+        (
+            "depart: 2027-03-04, return: 2027-03-09",
+            "no no, the 5th not the 4th",
+            {"depart": "2027-03-05", "nights": 5},
+        ),
         ("first week of April", "hm", {"depart": "2027-04-02"}),
     ],
 )
