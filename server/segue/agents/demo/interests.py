@@ -11,7 +11,7 @@ ANYTHING: Final = "a bit of everything"
 _MOST: Final = 6
 
 _THEMES: Final = {
-    "food": r"food\w*|eat(?:ing)?|restaurants?|cuisine|street food|tapas|culinary|cafes?|gastronomy",
+    "food": r"food\w*|coffee|beer|eat(?:ing)?|restaurants?|cuisine|street food|tapas|culinary|cafes?|gastronomy",
     "wine": r"wines?|wineries|vineyards?",
     "museums": r"museums?|galler(?:y|ies)|exhibitions?",
     "art": r"art|arts|paintings?",
@@ -39,6 +39,9 @@ _NO_MATTER: Final = re.compile(
     r"\b(?:anything|everything|whatever|surprise (?:me|us)|no preference|nothing special|don't (?:know|mind|care)|not sure"
     r"|no idea|skip|you (?:choose|decide)|any)\b(?! budget)|^(?:no|nope|none)\W*$"
 )
+_TALK: Final = frozenset(
+    "a i me my you your is are was tell what how why who when where can do does it this that write".split()
+)
 _SHORT_LIST: Final = re.compile(r"[^\W\d_][\w' -]{2,30}(?:, [^\W\d_][\w' -]{2,30}){0,3}")
 _LIKED: Final = re.compile(
     r"\b(?:i|we)(?:'m| am|'re| are)? (?:really )?(?:like|love|enjoy|into) (?P<x>[^.,;!?]{3,40})"
@@ -48,7 +51,11 @@ _LIKED: Final = re.compile(
 def read_interests_answer(page: Page, trip: Trip, asked: frozenset[Slot]) -> Trip:
     """Gives the trip with a short answer to "what do you enjoy?" as typed."""
     words = page.low.replace(" and ", ", ").strip(" .!")
-    if Slot.INTERESTS not in asked or not _SHORT_LIST.fullmatch(words):
+    if (
+        Slot.INTERESTS not in asked
+        or not _SHORT_LIST.fullmatch(words)
+        or not _TALK.isdisjoint(words.split(" "))
+    ):
         return trip
     return replace(trip, interests=words)
 

@@ -33,7 +33,6 @@ _CORRECTED: Final = re.compile(
     r"\b(?:actually|instead|not|rather|change|switch|make it|no|sorry|meant|mean)\b"
 )
 _AND: Final = re.compile(r" ?(?:and(?: then)?|&|\+|then) ")
-_COMMA: Final = re.compile(r",? (?:in )?")
 _ONWARD: Final = re.compile(r" ?(?:to|-|->|\u2192) ?")
 _TRAVEL: Final = re.compile(
     r"\b(?:go|going|travel\w*|fly|flying|flight|trip|train|bus|ferry|tickets?|head(?:ed|ing)?|visit\w*|hotels?|stay\w*"
@@ -95,9 +94,9 @@ def _known(page: Page) -> list[_Place]:
 
 def _longest(page: Page, words: list[re.Match[str]]) -> tuple[int, _Place | None]:
     start = words[0].start()
+    role = _role(page, start)
     for size in range(len(words), 0, -1):
         name = page.raw[start : words[size - 1].end()].removesuffix("'s")
-        role = _role(page, start)
         if (city := find_city(name)) and _is_meant(page, name, role):
             return size, _Place(city.name, start, start + len(name), role)
     return 1, None
@@ -141,7 +140,7 @@ def _joined(page: Page, found: list[_Place]) -> list[_Place]:
     joined: list[_Place] = []
     for place in found:
         last = joined[-1] if joined and place.role is _Role.BARE else None
-        if last is not None and _COMMA.fullmatch(page.low, last.end, place.start):
+        if last is not None and is_inside(last.name, place.name):
             joined[-1] = replace(last, end=place.end)
         elif (
             last is not None

@@ -127,6 +127,27 @@ async def test_what_was_said_is_known_and_only_the_rest_is_asked(name: str) -> N
             "no no, the 5th not the 4th",
             {"depart": "2027-03-05", "nights": 5},
         ),
+        ("to Paris", "not Paris, Lyon", {"destination": "Lyon"}),
+        (
+            "Berlin, Germany",
+            "from Sydney, Australia",
+            {"destination": "Berlin", "origin": "Sydney"},
+        ),
+        (
+            "from Berlin to Lisbon on 3 May for a week, 2 people",
+            "tell me a joke",
+            {"interests": None},
+        ),
+        (
+            "from Berlin to Lisbon on 3 May for a week, 2 people",
+            "surfing and good coffee",
+            {"interests": "beach, food"},
+        ),
+        (
+            "from Berlin to Lisbon on 3 May for a week, 2 people",
+            "northern lights",
+            {"interests": "northern lights"},
+        ),
         ("first week of April", "hm", {"depart": "2027-04-02"}),
     ],
 )
