@@ -61,4 +61,36 @@ class SetSession(msgspec.Struct, frozen=True, tag="set_session"):
     settings: JsonValue | None = None
 
 
-Edit = AddMessage | SetSession
+class StartRun(msgspec.Struct, frozen=True, tag="start_run"):
+    """Makes a queued run active, with `message` as its answer unless it has one already."""
+
+    run: str
+    message: str
+    now_ms: int
+
+
+class ContinueRun(msgspec.Struct, frozen=True, tag="continue_run"):
+    """Appends to the answer of an active run, and keeps what its agent remembers or names.
+
+    `at` is the length of the answer before, in bytes of UTF-8: an edit that comes twice is no news.
+    `title` names a session that no person has named. `remembered` are context entries as JSON, by key.
+    """
+
+    run: str
+    at: int
+    text: str = ""
+    remembered: dict[str, JsonValue] = {}
+    forgotten: tuple[str, ...] = ()
+    title: str = ""
+
+
+class EndRun(msgspec.Struct, frozen=True, tag="end_run"):
+    """Ends an open run: `status` is done, error or interrupted. One that has ended is no news."""
+
+    run: str
+    status: str
+    now_ms: int
+    error: str = ""
+
+
+Edit = AddMessage | SetSession | StartRun | ContinueRun | EndRun

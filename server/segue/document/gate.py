@@ -303,7 +303,7 @@ class Gate:
             draft.touched.add(place)
 
     def _is_foreign(self, place: Place, review: Review) -> bool:
-        if place.part is Part.SESSION:
+        if place.part in (Part.SESSION, Part.CONTEXT):
             return False
         return self.known.authors.get(place.entry or "") != review.identity
 

@@ -8,7 +8,8 @@ that stays keeps its author.
 The order is the server's: a message's `seq`, its `parent` once it is there, the session's `head`.
 
 A request is `requests[id]`, a JSON object with a `kind` and `by`, the connection's user: written once,
-answered and removed by the server alone.
+answered and removed by the server alone. `runs` are the server's. What is known, `context[key]`, may be
+changed by everybody, each in their own name: a JSON object with `by`.
 """
 
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ Identity = tuple[str, str]
 """Kind ("user" or "agent") and id of who writes."""
 
 _WHOLE_AUTHOR: Final = frozenset((Part.AUTHOR, Part.AUTHOR_KIND, Part.AUTHOR_ID))
+_REMOVES: Final = "requests, runs and the active message are the server's to remove"
 _SERVERS: Final = "the order of messages is the server's: "
 
 
@@ -67,6 +69,10 @@ class Review:
                 raise Refusal(_SERVERS + "ask for another `head` with a request of kind switch")
             case Part.SEQ:
                 raise Refusal(_SERVERS + "it gives each message its `seq`")
+            case Part.RUN:
+                raise Refusal("runs are the server's: ask with a request")
+            case Part.CONTEXT:
+                self._insert_entry(struct, data)
             case Part.REQUEST:
                 self._insert_request(struct, _entry(place), data)
             case _:
@@ -83,9 +89,17 @@ class Review:
         self.requests.add(request)
 
     def _is_request(self, value: object) -> bool:
-        if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
-            return False
-        return value.get("by") == self.identity[1]
+        return (
+            self._is_own(value) and isinstance(value, dict) and isinstance(value.get("kind"), str)
+        )
+
+    def _insert_entry(self, struct: Struct, data: bytes) -> None:
+        values = _values(struct, data)
+        if struct.ref != DELETED and not (values and all(self._is_own(value) for value in values)):
+            raise Refusal("an entry of the context is an object with `by`, who sends it")
+
+    def _is_own(self, value: object) -> bool:
+        return isinstance(value, dict) and value.get("by") == self.identity[1]
 
     def _insert_in_message(self, item: Id, struct: Struct, place: Place, data: bytes) -> None:
         self._check_owner(place)
@@ -110,11 +124,17 @@ class Review:
         Raises:
             Refusal: the message is another's, or it is the server's to delete.
         """
-        if place.part is Part.HEAD or (place.part is Part.REQUEST and self._was_sent(place)):
-            raise Refusal("requests and the active message are the server's to remove")
-        if place.entry is None or place.part is Part.REQUEST:
-            return
-        self._check_owner(place)
+        match place.part:
+            case Part.SESSION | Part.CONTEXT:
+                return
+            case Part.HEAD | Part.RUN:
+                raise Refusal(_REMOVES)
+            case Part.REQUEST if _entry(place) not in self.requests:
+                raise Refusal(_REMOVES)
+            case Part.REQUEST:
+                return
+            case _:
+                self._check_owner(place)
         if place.host is not None:
             self.taken.append((place.host, place.part))
 
@@ -137,9 +157,6 @@ class Review:
             raise Refusal("a new message has to name its author")
         self.known.authors.update((self.entries[entry], self.identity) for entry in staying)
         self.known.requests |= self.requests
-
-    def _was_sent(self, place: Place) -> bool:
-        return _entry(place) not in self.requests
 
     def _check_owner(self, place: Place) -> None:
         message = _entry(place)

@@ -37,7 +37,7 @@ from segue.document.content import (
     XML_TEXT_TYPE,
     Refusal,
 )
-from segue.document.schema import HEAD, MESSAGES, REQUESTS, SESSION
+from segue.document.schema import CONTEXT, HEAD, MESSAGES, REQUESTS, RUNS, SESSION
 from segue.document.update import Id, Struct
 
 MAX_NESTING: Final = 100
@@ -45,7 +45,7 @@ MAX_NESTING: Final = 100
 
 
 class Part(IntEnum):
-    """What of a conversation is written: a message or something of it, a request, a session's field."""
+    """What of a conversation is written: a message or something of it, or an entry of another root."""
 
     NONE = 0
     ENTRY = 1
@@ -58,6 +58,8 @@ class Part(IntEnum):
     REQUEST = 8
     SESSION = 9
     HEAD = 10
+    RUN = 11
+    CONTEXT = 12
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -96,7 +98,12 @@ _SEQUENCE_CONTENT: Final = {
 }
 _MESSAGE_PARTS: Final = {"author": Part.AUTHOR, "seq": Part.SEQ, "parent": Part.PARENT}
 _AUTHOR_PARTS: Final = {"kind": Part.AUTHOR_KIND, "id": Part.AUTHOR_ID}
-_ROOT_PARTS: Final = {MESSAGES: Part.ENTRY, REQUESTS: Part.REQUEST}
+_ROOT_PARTS: Final = {
+    MESSAGES: Part.ENTRY,
+    REQUESTS: Part.REQUEST,
+    RUNS: Part.RUN,
+    CONTEXT: Part.CONTEXT,
+}
 _ROOT_KIND: Final = {
     STRING: TEXT_TYPE,
     EMBED: TEXT_TYPE,
@@ -330,7 +337,7 @@ def _under_root(root: str, key: str) -> Place:
 
 def _part_below(above: Place, parent: Id, sub: str | None) -> tuple[Part, Id | None]:
     match above.part:
-        case Part.NONE | Part.REQUEST | Part.SESSION | Part.HEAD:
+        case Part.NONE | Part.REQUEST | Part.SESSION | Part.HEAD | Part.RUN | Part.CONTEXT:
             return Part.NONE, None
         case Part.ENTRY if sub in _MESSAGE_PARTS:
             return _MESSAGE_PARTS[sub], parent

@@ -6,20 +6,24 @@ from typing import Final
 import msgspec
 from pycrdt import Array, Map, Text
 
+from segue.document.conversation import Conversation, title_of
 from segue.document.crdt import Roots
-from segue.document.edits import MAX_TITLE, Author
-from segue.document.schema import MESSAGES, SESSION, SETTINGS, SUPERSEDES, TITLE
+from segue.document.edits import Author
+from segue.document.runs import run_at
+from segue.document.schema import CONTEXT, MESSAGES, PROFILE, SESSION, SETTINGS, SUPERSEDES
 from segue.document.sequencer import Sequencer
-from segue.document.verdict import Summary
 from segue.document.views import (
     MAX_PAGE,
     MessagesPage,
     MessageView,
     SessionView,
+    TurnView,
     View,
     ViewMessage,
     ViewMessages,
+    ViewProfile,
     ViewSession,
+    ViewTurn,
 )
 from segue.ids import DeviceId, UserId
 
@@ -30,20 +34,21 @@ _SCALARS: Final = (bool, int, float, str, bytes)
 _MAX_EXACT: Final = 1 << 53
 
 
-def answer(root: Roots, sequencer: Sequencer, last_seq: int, view: View) -> bytes:
+def answer(root: Roots, conversation: Conversation, view: View) -> bytes:
     """Gives the JSON that answers a view."""
+    found: object = None
     match view:
         case ViewMessages(limit, before):
-            return msgspec.json.encode(_page(root, sequencer, before, limit))
+            found = _page(root, conversation.sequencer, before, limit)
         case ViewMessage(id):
-            return msgspec.json.encode(_message(root, sequencer, id))
+            found = _message(root, conversation.sequencer, id)
         case ViewSession():
-            return msgspec.json.encode(_session(root, sequencer, last_seq))
-
-
-def summary(root: Roots, last_seq: int) -> Summary:
-    """Gives what lists of sessions show."""
-    return Summary(_text(root(SESSION).get(TITLE))[:MAX_TITLE], last_seq)
+            found = _session(root, conversation)
+        case ViewTurn(run):
+            found = _turn(root, conversation.sequencer, run)
+        case ViewProfile():
+            found = _entries(root, PROFILE)
+    return msgspec.json.encode(found)
 
 
 def plain(value: object) -> object:
@@ -96,15 +101,39 @@ def _message(root: Roots, sequencer: Sequencer, message: str) -> MessageView | N
     )
 
 
-def _session(root: Roots, sequencer: Sequencer, last_seq: int) -> SessionView:
+def _session(root: Roots, conversation: Conversation) -> SessionView:
     session = root(SESSION)
     settings = plain(session.get(SETTINGS))
     return SessionView(
-        title=_text(session.get(TITLE))[:MAX_TITLE],
-        head=sequencer.head,
-        last_seq=last_seq,
+        title=title_of(root),
+        head=conversation.sequencer.head,
+        last_seq=conversation.last_seq,
         settings=settings if isinstance(settings, dict) else {},
     )
+
+
+def _turn(root: Roots, sequencer: Sequencer, run: str) -> TurnView | None:
+    value = run_at(root, run)
+    asked = value and value.get("reply_to")
+    if not value or not isinstance(asked, str):
+        return None
+    history = [_message(root, sequencer, message) for message in sequencer.path_to(asked, MAX_PAGE)]
+    answer = _message(root, sequencer, _text(value.get("message")))
+    written = answer.parts[0].get("text") if answer and answer.parts else None
+    return TurnView(
+        history=[message for message in history if message is not None],
+        context=_entries(root, CONTEXT),
+        title=title_of(root),
+        written=_text(written),
+        started_at=_whole(plain(value.get("started_at"))),
+    )
+
+
+def _entries(root: Roots, name: str) -> dict[str, dict[str, object]]:
+    entries = plain(root(name))
+    if not isinstance(entries, dict):
+        return {}
+    return {key: entry for key, entry in entries.items() if isinstance(entry, dict)}
 
 
 def _parts(parts: object) -> list[dict[str, object]]:

@@ -11,11 +11,11 @@ from segue.auth.grants import Role
 from segue.document import reader, writer
 from segue.document import snapshot as snapshots
 from segue.document.content import Refusal
+from segue.document.conversation import Conversation
 from segue.document.crdt import Crdt, Failed, Roots
 from segue.document.gate import READ_ONLY, Admission, Gate, MissingPast, Writer
 from segue.document.ranges import Ranges
 from segue.document.same import same_content
-from segue.document.sequencer import Sequencer
 from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.document.update import ParsedUpdate, parse
 from segue.document.verdict import (
@@ -24,6 +24,7 @@ from segue.document.verdict import (
     Made,
     NoNews,
     Refused,
+    Run,
     Span,
     Summary,
     Verdict,
@@ -48,33 +49,38 @@ class Broken(Exception):
 class Replica:
     """A document built from its log. Not safe to use from several threads."""
 
-    def __init__(self, *, gated: bool = True) -> None:
-        """Makes an empty document.
+    def __init__(self, *, gated: bool = True, agents: tuple[str, ...] = ()) -> None:
+        """Makes an empty document. `agents` answer in it: see `Conversation`.
 
         `gated=False` takes the gate away: for tests of the workers only, which have to survive what
         the CRDT does without it. Never for a document that anyone relies on.
         """
         self._crdt = Crdt()
         self._gate = Gate(self._deleted_now)
-        self._sequencer = Sequencer(self._gate.known)
+        self._conversation = Conversation(self._gate.known, agents)
         self._gated = gated
 
     @classmethod
     def open(
-        cls, snapshot: bytes | None, updates: Iterable[LoggedUpdate], *, gated: bool = True
+        cls,
+        snapshot: bytes | None,
+        updates: Iterable[LoggedUpdate],
+        *,
+        gated: bool = True,
+        agents: tuple[str, ...] = (),
     ) -> Self:
         """Builds the document from a snapshot and the rows of the log behind it.
 
         Raises:
             Broken: they can't be loaded; trying again gives the same.
         """
-        replica = cls(gated=gated)
+        replica = cls(gated=gated, agents=agents)
         try:
             if snapshot is not None:
                 replica._load_snapshot(snapshot)
             for update in updates:
                 replica._load(update.data, Writer(update.user))
-            replica._crdt.read(replica._sequencer.load)
+            replica._crdt.read(replica._conversation.load)
         except (Refusal, MissingPast, Failed, ValueError) as error:
             raise Broken(None, f"the log can't be loaded: {error}") from error
         return replica
@@ -121,10 +127,10 @@ class Replica:
                 return NoNews(order.number, ())
             if isinstance(change, Refusal):
                 return Refused(order.number, str(change))
-            made, summary = self._write(change)
+            accepted = self._write(order.number, (), change)
+            return accepted if accepted.made else NoNews(order.number, ())
         except Failed as failure:
             raise Broken(Refused(order.number, _UNHOLDABLE), str(failure)) from failure
-        return Accepted(order.number, (), made, summary)
 
     def view(self, view: View) -> bytes:
         """Answers a view with JSON.
@@ -133,16 +139,18 @@ class Replica:
             Broken: the CRDT failed on it.
         """
         try:
-            return self._crdt.read(
-                lambda root: reader.answer(root, self._sequencer, self._last_seq, view)
-            )
+            return self._crdt.read(lambda root: reader.answer(root, self._conversation, view))
         except Failed as failure:
             raise Broken(None, str(failure)) from failure
 
     @property
     def summary(self) -> Summary:
         """What lists of sessions show of it."""
-        return self._crdt.read(lambda root: reader.summary(root, self._last_seq))
+        return self._crdt.read(self._conversation.summary)
+
+    def take_news(self) -> tuple[Run, ...]:
+        """Gives the runs that changed since the last verdict; those that are open, at first."""
+        return self._conversation.take_news()
 
     def state(self, since: bytes) -> bytes:
         """Encodes what a device with state vector `since` misses, and the whole delete set.
@@ -198,30 +206,31 @@ class Replica:
             elif not self._crdt.apply_deletes(data):
                 return NoNews(number, spans)
             touched = self._gate.touched
-            if not (touched or self._sequencer.has_unseen):
+            if not (touched or self._conversation.has_unseen):
                 return Accepted(number, spans)
-            made, summary = self._write(lambda _: touched)
+            return self._write(number, spans, lambda _: touched)
         except Failed as failure:
             raise Broken(Refused(number, _UNHOLDABLE), str(failure)) from failure
-        return Accepted(number, spans, made, summary)
 
     def _prepare(self, root: Roots, order: Order) -> writer.Change | Refusal | None:
         try:
-            return writer.prepare(root, self._sequencer, order.edit)
+            return writer.prepare(root, self._conversation, order.edit)
         except Refusal as refusal:  # not the document's failure
             return refusal
 
-    def _write(self, change: writer.Change) -> tuple[Made | None, Summary]:
-        """Makes a change and what follows from it for the order, in one transaction."""
-        data = self._crdt.edit(lambda root: self._sequencer.follow(root, change(root)))
-        if not data:
-            return None, self.summary
+    def _write(self, number: int, spans: tuple[Span, ...], change: writer.Change) -> Accepted:
+        """Makes a change and what follows from it, in one transaction."""
+        data = self._crdt.edit(lambda root: self._conversation.follow(root, change(root)))
+        made = self._admit_own(data) if data else None
+        return Accepted(number, spans, made, self.summary, self.take_news())
+
+    def _admit_own(self, data: bytes) -> Made:
         try:
             parsed = parse(data)
             self._gate.admit(parsed, Writer(SERVER))
         except (Refusal, MissingPast) as error:
             raise Failed(f"an edit of the server's own: {error}") from error
-        return Made(data, _spans(parsed)), self.summary
+        return Made(data, _spans(parsed))
 
     def _apply_ungated(self, submission: Submission) -> Verdict:
         try:

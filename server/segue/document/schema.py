@@ -8,11 +8,26 @@ MESSAGES: Final = "messages"
 REQUESTS: Final = "requests"
 """id -> {kind, target, value?, by}, written once; answered in place by the server, later removed."""
 
+RUNS: Final = "runs"
+"""id -> {agent, status, reply_to, message?, error?, started_at?, ended_at?}, written by the server."""
+
+CONTEXT: Final = "context"
+"""key -> {value, source, by, observed_at, max_age?}: what is known in the session, and from whom."""
+
+PROFILE: Final = "profile"
+"""In a home: what is known of its user, entries as in `context`."""
+
 SESSION: Final = "session"
 """title, settings: written by members; head: by the server."""
 
+RESPONDER: Final = "responder"
+"""In the settings: the name of the agent that answers, or anything else for none."""
+
 HEAD: Final = "head"
 TITLE: Final = "title"
+NAMED: Final = "named"
+"""The title that an agent gave last: it gives no other once a person has."""
+
 SETTINGS: Final = "settings"
 
 SEQ: Final = "seq"

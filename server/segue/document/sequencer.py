@@ -12,7 +12,6 @@ Invariants:
 """
 
 import re
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -20,14 +19,10 @@ from typing import Final
 from pycrdt import Map
 
 from segue.document.crdt import Roots
-from segue.document.gate import Touched
 from segue.document.grants import Known
-from segue.document.schema import HEAD, MESSAGES, PARENT, REQUESTS, SEQ, SESSION, SUPERSEDES
+from segue.document.schema import HEAD, MESSAGES, PARENT, SEQ, SESSION, SUPERSEDES
 
 _UUID7: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-
-_MAX_ANSWERED: Final = 20
-"""Answered requests that stay for their devices to see; older ones are removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +34,20 @@ class Spot:
 
 
 class Sequencer:
-    """The tree of one document's messages. `load` it once, then `follow` every update."""
+    """The tree of one document's messages. `load` it once, then `order` what each update touched."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
         self._spots: dict[str, Spot] = {}
         self._children: dict[str | None, dict[str, None]] = {}
         self._head: str | None = None
-        self._answered: deque[str] = deque()
-        self._unseen = Touched()
+        self._unseen: dict[str, None] = {}
 
     # -- reading -----------------------------------------------------------------------------------
+
+    def has_children(self, message: str) -> bool:
+        """Tells whether anything follows a message."""
+        return bool(self._children.get(message))
 
     @property
     def head(self) -> str | None:
@@ -69,8 +67,14 @@ class Sequencer:
 
         O(messages from the head down to the page's first).
         """
+        return self._up_from(self._head, before, limit)
+
+    def path_to(self, message: str, limit: int) -> list[str]:
+        """Gives the last `limit` ids of the path that ends with a message, oldest first."""
+        return self._up_from(message if message in self._spots else None, None, limit)
+
+    def _up_from(self, message: str | None, before: int | None, limit: int) -> list[str]:
         found: list[str] = []
-        message = self._head
         while message is not None and len(found) < limit:
             spot = self._spots[message]
             if before is None or spot.seq < before:
@@ -80,40 +84,62 @@ class Sequencer:
 
     @property
     def has_unseen(self) -> bool:
-        """Tells whether what was loaded holds messages or requests that `follow` never saw."""
+        """Tells whether what was loaded holds messages that `order` never saw."""
         return bool(self._unseen)
 
     # -- writing -----------------------------------------------------------------------------------
 
     def load(self, root: Roots) -> None:
-        """Learns the tree from a document. What has no place in it yet gets one at the next `follow`."""
-        messages, requests = root(MESSAGES), root(REQUESTS)
+        """Learns the tree from a document. What has no place in it yet gets one at the next `order`."""
+        messages = root(MESSAGES)
         for message in messages.keys():
             self._load_message(message, messages[message])
         for message, spot in list(self._spots.items()):
             above = self._spots.get(spot.parent) if spot.parent is not None else spot
             if above is None or above.seq > spot.seq:
                 self._place(message, Spot(spot.seq, None))
-        for request in requests.keys():
-            value = requests[request]
-            if isinstance(value, dict) and "outcome" in value:
-                self._answered.append(request)
-            else:
-                self._unseen.requests[request] = None
         head = root(SESSION).get(HEAD)
         if isinstance(head, str) and head in self._spots:
             self._head = head
         else:
             self._head = self._end_below(None)
 
-    def follow(self, root: Roots, touched: Touched) -> None:
-        """Gives new messages their place, takes away that of deleted ones, answers requests."""
-        unseen, self._unseen = self._unseen, Touched()
-        before = self._head
-        self._order(root(MESSAGES), {**unseen.messages, **touched.messages})
-        for request in (*unseen.requests, *touched.requests):
-            self._answer(root, request)
-        if self._head != before or root(SESSION).get(HEAD) != self._head:
+    def order(self, root: Roots, touched: Iterable[str]) -> list[str]:
+        """Gives new messages their place, takes away that of deleted ones; gives the new ones in order."""
+        messages = root(MESSAGES)
+        unseen, self._unseen = self._unseen, {}
+        fresh: list[str] = []
+        gone: list[str] = []
+        for message in {**unseen, **dict.fromkeys(touched)}:
+            value = messages.get(message)
+            if not isinstance(value, Map):
+                gone.append(message)
+            elif message in self._spots:
+                _write(value, self._spots[message])
+            else:
+                fresh.append(message)
+        self._remove(messages, [message for message in gone if message in self._spots])
+        fresh = _by_time(fresh)
+        for message in fresh:
+            self._stamp(message, _map_at(messages, message))
+        return fresh
+
+    def switch(self, message: str) -> str | None:
+        """Makes the newest end below a message the head; gives why not."""
+        if message not in self._spots:
+            return "there is no such message"
+        self._head = self._end_below(message)
+        return None
+
+    def withdraw(self, root: Roots, message: str) -> None:
+        """Deletes a message."""
+        messages = root(MESSAGES)
+        del messages[message]
+        self._remove(messages, [message])
+
+    def show_head(self, root: Roots) -> None:
+        """Writes the head, if it is another than the document has."""
+        if root(SESSION).get(HEAD) != self._head:
             root(SESSION)[HEAD] = self._head
 
     def _load_message(self, message: str, value: object) -> None:
@@ -123,24 +149,7 @@ class Sequencer:
         if isinstance(seq, float):
             self._place(message, Spot(int(seq), parent if isinstance(parent, str) else None))
         else:
-            self._unseen.messages[message] = None
-
-    def _order(self, messages: Map[object], touched: Iterable[str]) -> None:
-        fresh: list[str] = []
-        gone: list[str] = []
-        for message in touched:
-            value = messages.get(message)
-            if not isinstance(value, Map):
-                gone.append(message)
-            elif message in self._spots:
-                _write(value, self._spots[message])
-            else:
-                fresh.append(message)
-        self._remove(messages, [message for message in gone if message in self._spots])
-        for message in _by_time(fresh):
-            value = messages[message]
-            assert isinstance(value, Map)
-            self._stamp(message, value)
+            self._unseen[message] = None
 
     def _stamp(self, message: str, value: "Map[object]") -> None:
         superseded = value.get(SUPERSEDES)
@@ -170,48 +179,10 @@ class Sequencer:
                     continue
                 spot = self._spots[child] = Spot(self._spots[child].seq, heir)
                 self._children.setdefault(heir, {})[child] = None
-                value = messages[child]
-                assert isinstance(value, Map)
-                _write(value, spot)
+                _write(_map_at(messages, child), spot)
         if self._head in removed:
             # To another version, should there be one.
             self._head = self._end_below(_nearest(removed, self._head))
-
-    # -- requests ----------------------------------------------------------------------------------
-
-    def _answer(self, root: Roots, request: str) -> None:
-        requests = root(REQUESTS)
-        value = requests.get(request)
-        if not isinstance(value, dict) or "outcome" in value:
-            return
-        reason = self._act(root, value)
-        answer = {"outcome": "done"} if reason is None else {"outcome": "refused", "reason": reason}
-        requests[request] = {**value, **answer}
-        self._answered.append(request)
-        while len(self._answered) > _MAX_ANSWERED:
-            oldest = self._answered.popleft()
-            if oldest in requests:
-                del requests[oldest]
-
-    def _act(self, root: Roots, request: dict[str, object]) -> str | None:
-        """Does what is asked for; gives why not."""
-        target = request.get("target")
-        if not isinstance(target, str) or target not in self._spots:
-            return "there is no such message"
-        match request.get("kind"):
-            case "switch":
-                self._head = self._end_below(target)
-            case "withdraw" if self._known.authors.get(target, ("", ""))[1] != request.get("by"):
-                return "the message is another's"
-            case "withdraw" if self._children.get(target):
-                return "the message has been answered"
-            case "withdraw":
-                messages = root(MESSAGES)
-                del messages[target]
-                self._remove(messages, [target])
-            case _:
-                return "unknown kind of request"
-        return None
 
     def _end_below(self, message: str | None) -> str | None:
         """Goes down from a message, or from above all, to the newest each time."""
@@ -221,6 +192,12 @@ class Sequencer:
 
     def _by_seq(self, messages: Iterable[str]) -> list[str]:
         return sorted(messages, key=lambda message: self._spots[message].seq)
+
+
+def _map_at(messages: "Map[object]", message: str) -> "Map[object]":
+    value = messages[message]
+    assert isinstance(value, Map)
+    return value
 
 
 def _write(message: "Map[object]", spot: Spot) -> None:

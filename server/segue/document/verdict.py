@@ -14,23 +14,36 @@ class Made(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True):
-    """What lists of sessions show of one; `last_seq` is the highest `seq` that was ever given."""
+    """What lists of sessions show of one; `last_seq` is the highest `seq` that was ever given.
+
+    `open_runs` are queued or active.
+    """
 
     title: str = ""
     last_seq: int = 0
+    open_runs: int = 0
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True):
+    """A run as it is now: who answers, and how far that is."""
+
+    id: str
+    agent: str
+    status: str
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """The update was applied and belongs in the log, in one row with what the server `made` of it.
 
     Of an edit of the server's all is `made`, and `spans` is empty. `summary` is there when it may
-    have changed.
+    have changed, `runs` are those that somebody else than their runner changed.
     """
 
     number: int
     spans: tuple[Span, ...]
     made: Made | None = None
     summary: Summary | None = None
+    runs: tuple[Run, ...] = ()
 
 
 class NoNews(msgspec.Struct, frozen=True, array_like=True, tag=True):

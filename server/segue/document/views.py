@@ -30,7 +30,17 @@ class ViewSession(msgspec.Struct, frozen=True, tag="session"):
     """Asks for a session's own fields; answered by a `SessionView`."""
 
 
-View = ViewMessages | ViewMessage | ViewSession
+class ViewTurn(msgspec.Struct, frozen=True, tag="turn"):
+    """Asks for what the agent of a run is given; answered by a `TurnView`, or null without the run."""
+
+    run: str
+
+
+class ViewProfile(msgspec.Struct, frozen=True, tag="profile"):
+    """Asks a home for what is known of its user; answered by entries as in a session's context."""
+
+
+View = ViewMessages | ViewMessage | ViewSession | ViewTurn | ViewProfile
 
 
 class MessageView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -69,3 +79,17 @@ class SessionView(msgspec.Struct, frozen=True):
     head: str | None
     last_seq: int
     settings: dict[str, object]
+
+
+class TurnView(msgspec.Struct, frozen=True):
+    """What the agent of a run is given: the path to the message to be answered, and what is known.
+
+    `written` is what its answer already holds; `started_at` when the run last began, in milliseconds
+    since 1970.
+    """
+
+    history: list[MessageView]
+    context: dict[str, dict[str, object]]
+    title: str
+    written: str
+    started_at: int

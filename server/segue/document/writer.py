@@ -5,10 +5,20 @@ from collections.abc import Callable
 import msgspec
 from pycrdt import Map, Text
 
-from segue.document.content import MAX_DEPTH, Refusal
+from segue.document.content import Refusal
+from segue.document.conversation import Conversation
 from segue.document.crdt import Roots
-from segue.document.edits import AddMessage, Edit, JsonValue, NewPart, SetSession
+from segue.document.edits import (
+    AddMessage,
+    ContinueRun,
+    Edit,
+    EndRun,
+    NewPart,
+    SetSession,
+    StartRun,
+)
 from segue.document.gate import Touched
+from segue.document.runs import answer_text
 from segue.document.schema import (
     MESSAGES,
     SESSION,
@@ -16,13 +26,13 @@ from segue.document.schema import (
     SUPERSEDES,
     TITLE,
 )
-from segue.document.sequencer import Sequencer
+from segue.document.values import stored_value
 
 Change = Callable[[Roots], Touched]
 """Writes, in the caller's transaction; gives what it touched."""
 
 
-def prepare(root: Roots, sequencer: Sequencer, edit: Edit) -> Change | None:
+def prepare(root: Roots, conversation: Conversation, edit: Edit) -> Change | None:
     """Gives how an edit is made in a document as it is now; None if there is nothing to change.
 
     Raises:
@@ -30,15 +40,63 @@ def prepare(root: Roots, sequencer: Sequencer, edit: Edit) -> Change | None:
     """
     match edit:
         case AddMessage():
-            return _add_message(root, sequencer, edit)
+            return _add_message(root, conversation, edit)
         case SetSession():
             return _set_session(root, edit)
+        case StartRun():
+            return _start_run(root, conversation, edit)
+        case ContinueRun():
+            return _continue_run(root, conversation, edit)
+        case EndRun():
+            return _end_run(conversation, edit)
 
 
-def _add_message(root: Roots, sequencer: Sequencer, edit: AddMessage) -> Change | None:
+def _start_run(root: Roots, conversation: Conversation, edit: StartRun) -> Change | None:
+    if conversation.runs.is_active(root, edit.run):
+        return None
+
+    if not conversation.runs.is_open(edit.run):
+        raise Refusal("the run is not waiting to be started")
+
+    def change(root: Roots) -> Touched:
+        answer = conversation.runs.start(root, edit)
+        return Touched() if answer is None else Touched(messages={answer: None})
+
+    return change
+
+
+def _continue_run(root: Roots, conversation: Conversation, edit: ContinueRun) -> Change | None:
+    text = answer_text(root, edit.run)
+    if text is None:
+        raise Refusal("the run has ended")
+    length = len(text)
+    if edit.text and length == edit.at + len(edit.text.encode()):
+        return None
+    if length != edit.at:
+        raise Refusal("its answer has another length than was said")
+
+    def change(root: Roots) -> Touched:
+        conversation.runs.go_on(root, edit)
+        return Touched(session=bool(edit.title))
+
+    return change
+
+
+def _end_run(conversation: Conversation, edit: EndRun) -> Change | None:
+    if not conversation.runs.is_open(edit.run):
+        return None
+
+    def change(root: Roots) -> Touched:
+        conversation.runs.end(root, edit)
+        return Touched(session=True)
+
+    return change
+
+
+def _add_message(root: Roots, conversation: Conversation, edit: AddMessage) -> Change | None:
     if edit.id in root(MESSAGES):
         return None
-    if edit.supersedes is not None and sequencer.spot(edit.supersedes) is None:
+    if edit.supersedes is not None and conversation.sequencer.spot(edit.supersedes) is None:
         raise Refusal("there is no message that it could supersede")
     message: dict[str, object] = {
         "role": edit.role,
@@ -47,7 +105,7 @@ def _add_message(root: Roots, sequencer: Sequencer, edit: AddMessage) -> Change 
         "status": "complete",
     }
     if edit.metadata is not None:
-        message["metadata"] = _value(edit.metadata)
+        message["metadata"] = stored_value(edit.metadata)
     if edit.supersedes is not None:
         message[SUPERSEDES] = edit.supersedes
     parts = [_part(part) for part in edit.parts]
@@ -61,7 +119,7 @@ def _add_message(root: Roots, sequencer: Sequencer, edit: AddMessage) -> Change 
 
 
 def _part(part: NewPart) -> dict[str, object]:
-    value = _value(part.value)
+    value = stored_value(part.value)
     if not isinstance(value, dict):
         raise Refusal("a part of a message is an object")
     return {**value, "type": part.type}
@@ -79,7 +137,7 @@ def _set_session(root: Roots, edit: SetSession) -> Change | None:
     if edit.title is not None:
         fields[TITLE] = edit.title
     if edit.settings is not None:
-        fields[SETTINGS] = _value(edit.settings)
+        fields[SETTINGS] = stored_value(edit.settings)
     session = root(SESSION)
     changed = {key: value for key, value in fields.items() if session.get(key) != value}
     if not changed:
@@ -91,25 +149,3 @@ def _set_session(root: Roots, edit: SetSession) -> Change | None:
         return Touched(session=True)
 
     return change
-
-
-def _value(raw: JsonValue) -> object:
-    try:
-        return _storable(msgspec.json.decode(raw), MAX_DEPTH)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Refusal("a value is no JSON") from error
-
-
-def _storable(value: object, levels: int) -> object:
-    """Gives JSON as JavaScript has it: an int would be a BigInt there."""
-    match value:
-        case dict() | list() if levels == 0:
-            raise Refusal("a value is nested too deeply")
-        case dict():
-            return {key: _storable(item, levels - 1) for key, item in value.items()}
-        case list():
-            return [_storable(item, levels - 1) for item in value]
-        case int() if not isinstance(value, bool):
-            return float(value)
-        case _:
-            return value

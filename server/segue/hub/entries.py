@@ -10,7 +10,7 @@ from segue.auth.grants import Role
 from segue.auth.tokens import NO_DEVICE
 from segue.document.edits import Edit
 from segue.document.submission import LoggedUpdate
-from segue.document.verdict import Made, Span, Summary
+from segue.document.verdict import Made, Run, Span, Summary
 from segue.errors import SegueError
 from segue.hub.peer import Peer
 from segue.ids import SERVER
@@ -29,6 +29,7 @@ class Pending:
     spans: tuple[Span, ...] = field(default=(), kw_only=True)
     made: Made | None = field(default=None, kw_only=True)
     summary: Summary | None = field(default=None, kw_only=True)
+    runs: tuple[Run, ...] = field(default=(), kw_only=True)
 
     @property
     def logged(self) -> tuple[LoggedUpdate, ...]:

@@ -86,6 +86,7 @@ class Flight:
             case Accepted():
                 entry.spans = verdict.spans
                 entry.made, entry.summary = verdict.made, verdict.summary
+                entry.runs = verdict.runs
                 self.accepted_count += 1
                 self._accepted.append(entry)
             case NoNews():

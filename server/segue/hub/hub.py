@@ -8,7 +8,6 @@ import msgspec
 import structlog
 
 from segue.document.edits import Edit
-from segue.document.verdict import Summary
 from segue.document.views import View
 from segue.errors import Restarting, SegueError, StorageUnavailable
 from segue.hub.backlog import Backlog
@@ -16,7 +15,7 @@ from segue.hub.entries import size_in_backlog
 from segue.hub.options import HubOptions
 from segue.hub.peer import Peer
 from segue.hub.room import Room
-from segue.hub.services import OnSummary, Services
+from segue.hub.services import Followers, Services
 from segue.hub.strikes import Strikes
 from segue.ids import DocumentId
 from segue.storage.ports import UpdateLog
@@ -25,10 +24,6 @@ from segue.workers.ports import Documents
 log = structlog.get_logger()
 
 Answer = TypeVar("Answer")
-
-
-def ignore_summary(document: DocumentId, summary: Summary) -> None:
-    """Is for those who keep no list of sessions."""
 
 
 class Hub:
@@ -43,11 +38,10 @@ class Hub:
         documents: Documents,
         updates: UpdateLog,
         options: HubOptions,
-        on_summary: OnSummary = ignore_summary,
+        followers: Followers | None = None,
         close_s: float = 5.0,
     ) -> None:
-        """`on_summary` is told of a session whose title or last `seq` changed, once that is durable."""
-        self._on_summary = on_summary
+        self._followers = followers or Followers()
         self._documents = documents
         self._updates = updates
         self._options = options
@@ -71,7 +65,7 @@ class Hub:
             self.backlog,
             Strikes(),
             self._options,
-            self._on_summary,
+            self._followers,
         )
         return self
 

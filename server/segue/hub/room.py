@@ -27,7 +27,7 @@ from typing import Final
 import structlog
 
 from segue.document.edits import Edit
-from segue.document.verdict import Accepted, Gap, NoNews, Refused, Summary, Verdict
+from segue.document.verdict import Accepted, Gap, NoNews, Refused, Run, Summary, Verdict
 from segue.document.views import View
 from segue.errors import Quarantined, Restarting, SegueError, StartOver
 from segue.hub.audience import Audience
@@ -233,7 +233,9 @@ class Room:
         if isinstance(entry, Ordered):
             entry.settle()
         if entry.summary is not None:
-            self._services.on_summary(self.document, entry.summary)
+            self._services.followers.on_summary(self.document, entry.summary)
+        if entry.runs:
+            self._services.followers.on_runs(self.document, entry.runs)
 
     def _go_on(self) -> None:
         self._catching_up.resume()
@@ -276,11 +278,13 @@ class Room:
 
     # -- the worker ------------------------------------------------------------------------------
 
-    def on_opened(self, vector: dict[int, int], summary: Summary) -> None:
+    def on_opened(self, vector: dict[int, int], summary: Summary, runs: tuple[Run, ...]) -> None:
         """Submits what was held, greets and answers who waits."""
         self._audience.reset(vector)
         # Told again at each opening: a crash may have come between the commit and the telling.
-        self._services.on_summary(self.document, summary)
+        self._services.followers.on_summary(self.document, summary)
+        if runs:
+            self._services.followers.on_runs(self.document, runs)
         self.stage = Stage.OPEN
         self._intake.open()
         self._catching_up.begin()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from segue.document.verdict import Summary
+from segue.document.verdict import Run, Summary
 from segue.hub.backlog import Backlog
 from segue.hub.options import HubOptions
 from segue.hub.strikes import Strikes
@@ -12,8 +12,22 @@ from segue.ids import DocumentId
 from segue.storage.ports import UpdateLog
 from segue.workers.ports import Documents
 
-OnSummary = Callable[[DocumentId, Summary], None]
-"""Told what lists of sessions show of a document, once it is durable; returns at once."""
+
+def _nobody(document: DocumentId, news: object) -> None:
+    """Is told, and does nothing."""
+
+
+@dataclass(slots=True)
+class Followers:
+    """Who is told what became of sessions, once it is durable; they return at once.
+
+    Filled before the first room is opened. `on_summary` takes what lists show, when it may have
+    changed and at each opening; `on_runs` runs that were queued or cancelled and, at each opening,
+    those that are open.
+    """
+
+    on_summary: Callable[[DocumentId, Summary], None] = _nobody
+    on_runs: Callable[[DocumentId, tuple[Run, ...]], None] = _nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +40,4 @@ class Services:
     backlog: Backlog
     strikes: Strikes
     options: HubOptions
-    on_summary: OnSummary
+    followers: Followers

@@ -180,3 +180,10 @@ class SummaryStore(Protocol):
         Raises:
             StorageUnavailable: Postgres can't be asked right now; repeating it is safe.
         """
+
+    async def sessions_in_doubt(self) -> list[DocumentId]:
+        """Gives the sessions whose runs the end of the last node may have cut off, and some more.
+
+        Raises:
+            StorageUnavailable: Postgres can't be asked right now.
+        """

@@ -121,7 +121,7 @@ def run(terms: Terms, open_document: OpenDocument) -> None:
 def main() -> None:
     """Is the worker's program."""
     terms = msgspec.json.decode(sys.argv[1], type=Terms)
-    run(terms, partial(Replica.open, gated=terms.gated))
+    run(terms, partial(Replica.open, gated=terms.gated, agents=terms.agents))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ class PoolOptions:
 
     `*_cpu_s` bound the CPU time of one request. `stall_s` is how long a worker may do nothing at all
     while requests wait. A worker idle above half of `memory_bytes` is replaced, `recycle_after_s`
-    after its start at the earliest. A log that kills is not opened again for `quarantine_s`.
+    after its start at the earliest. A log that kills is not opened again for `quarantine_s`. `agents`
+    answer in sessions, the first one where a session says nothing else.
     """
 
     workers: int = 2
@@ -29,6 +30,7 @@ class PoolOptions:
     recycle_after_s: float = 600.0
     quarantine_s: float = 600.0
     gated: bool = True
+    agents: tuple[str, ...] = ()
     program: tuple[str, ...] = _PROGRAM
     environment: Mapping[str, str] = field(default_factory=dict)
     """All that a worker sees of the environment: it needs none, and secrets live there."""

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from segue.document.submission import LoggedUpdate, Order, Submission
-from segue.document.verdict import Summary, Verdict
+from segue.document.verdict import Run, Summary, Verdict
 from segue.document.views import View
 from segue.ids import DocumentId
 
@@ -39,8 +39,8 @@ class Loss(msgspec.Struct, frozen=True, array_like=True):
 class DocumentSink(Protocol):
     """Who gets the answers. Each method returns at once and raises nothing."""
 
-    def on_opened(self, vector: dict[int, int], summary: Summary) -> None:
-        """The base is loaded; `vector` is its state vector."""
+    def on_opened(self, vector: dict[int, int], summary: Summary, runs: tuple[Run, ...]) -> None:
+        """The base is loaded; `vector` is its state vector, `runs` are those that are open."""
 
     def on_verdict(self, verdict: Verdict) -> None:
         """Answers one submission or order; in the order in which they were sent."""

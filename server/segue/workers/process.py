@@ -168,6 +168,7 @@ async def _spawn(options: PoolOptions, pipe_fd: int, slot_fd: int) -> Process:
         memory_bytes=options.memory_bytes,
         request_cpu_s=max(options.check_cpu_s, options.open_cpu_s, options.read_cpu_s),
         gated=options.gated,
+        agents=options.agents,
     )
     return await asyncio.create_subprocess_exec(
         *options.program,

@@ -14,7 +14,7 @@ import msgspec
 
 from segue.document.edits import Edit
 from segue.document.submission import LoggedUpdate, Order, Submission
-from segue.document.verdict import Summary, Verdict
+from segue.document.verdict import Run, Summary, Verdict
 from segue.document.views import View
 from segue.workers.ports import State
 
@@ -30,6 +30,7 @@ class Terms(msgspec.Struct, frozen=True):
     memory_bytes: int
     request_cpu_s: float
     gated: bool
+    agents: tuple[str, ...] = ()
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -103,6 +104,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True, tag=1):
     incarnation: int
     vector: dict[int, int]
     summary: Summary = Summary()
+    runs: tuple[Run, ...] = ()
 
 
 class Checked(msgspec.Struct, frozen=True, array_like=True, tag=2):

@@ -11,7 +11,7 @@ from typing import Protocol, assert_never
 
 from segue.document.replica import Broken
 from segue.document.submission import LoggedUpdate, Order, Submission
-from segue.document.verdict import Accepted, Summary, Verdict
+from segue.document.verdict import Accepted, Run, Summary, Verdict
 from segue.document.views import View
 from segue.workers.ports import State
 from segue.workers.protocol import (
@@ -41,6 +41,9 @@ class Held(Protocol):
     @property
     def summary(self) -> Summary:
         """What lists of sessions show of it."""
+
+    def take_news(self) -> tuple[Run, ...]:
+        """Gives the runs that are open."""
 
     def check(self, submission: Submission) -> Verdict:
         """Judges an update and applies it if it is good."""
@@ -100,7 +103,9 @@ class Service:
 
     def _open(self, request: Open) -> Answer:
         document = self._open_document(request.snapshot, request.updates)
-        opened = Opened(request.incarnation, dict(document.vector), document.summary)
+        opened = Opened(
+            request.incarnation, dict(document.vector), document.summary, document.take_news()
+        )
         self._held[request.incarnation] = _Incarnation(document)
         return opened
 

@@ -208,7 +208,7 @@ class Shard:
                 case Taken():
                     incarnation.sink.on_state(answer.state)
                 case Opened():
-                    incarnation.sink.on_opened(answer.vector, answer.summary)
+                    incarnation.sink.on_opened(answer.vector, answer.summary, answer.runs)
                 case Dropped():
                     self._drop(incarnation, answer)
                 case _:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from segue.auth.grants import Role
 from segue.document.submission import LoggedUpdate, Submission
-from segue.document.verdict import Summary, Verdict
+from segue.document.verdict import Run, Summary, Verdict
 from segue.ids import DeviceId, DocumentId, UserId
 from segue.workers.options import PoolOptions
 from segue.workers.pool import Pool
@@ -21,7 +21,9 @@ _FOR_EVER_S = 3600.0
 
 
 class Silent:
-    def on_opened(self, vector: dict[int, int], summary: Summary) -> None: ...
+    def on_opened(
+        self, vector: dict[int, int], summary: Summary, runs: tuple[Run, ...]
+    ) -> None: ...
     def on_verdict(self, verdict: Verdict) -> None: ...
     def on_state(self, state: State) -> None: ...
     def on_lost(self, loss: Loss) -> None: ...

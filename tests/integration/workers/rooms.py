@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from segue.auth.grants import Role
 from segue.document.submission import LoggedUpdate, Submission
-from segue.document.verdict import Accepted, Summary, Verdict
+from segue.document.verdict import Accepted, Run, Summary, Verdict
 from segue.ids import DeviceId, DocumentId, UserId
 from segue.workers.pool import Pool
 from segue.workers.ports import Loss, State
@@ -59,7 +59,7 @@ class Room:
 
     # -- DocumentSink
 
-    def on_opened(self, vector: dict[int, int], summary: Summary) -> None:
+    def on_opened(self, vector: dict[int, int], summary: Summary, runs: tuple[Run, ...]) -> None:
         self.lives += 1
         self._hear(vector)
 

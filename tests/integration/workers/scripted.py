@@ -14,7 +14,7 @@ from pycrdt import Doc, Text
 
 from segue.document.replica import Broken
 from segue.document.submission import LoggedUpdate, Order, Submission
-from segue.document.verdict import Accepted, Refused, Summary, Verdict
+from segue.document.verdict import Accepted, Refused, Run, Summary, Verdict
 from segue.document.views import View
 from segue.workers.main import run
 from segue.workers.protocol import Terms
@@ -37,6 +37,9 @@ class ScriptedDocument:
     @property
     def summary(self) -> Summary:
         return Summary("scripted")
+
+    def take_news(self) -> tuple[Run, ...]:
+        return ()
 
     def edit(self, order: Order) -> Verdict:
         return Refused(order.number, "scripted")

@@ -40,8 +40,9 @@ class Talker(Device):
 class Talk:
     """A replica and who talks there."""
 
-    def __init__(self) -> None:
-        self.replica = Replica.open(None, ())
+    def __init__(self, *agents: str) -> None:
+        self.agents = agents
+        self.replica = Replica.open(None, (), agents=agents)
 
     def send(self, talker: Talker, role: Role = Role.EDITOR) -> list[Verdict]:
         """Has everything in the outbox judged."""
@@ -62,6 +63,11 @@ class Talk:
         assert self.replica.state(NOTHING) == before
         return verdict.reason
 
+    def restart(self) -> None:
+        snapshot = self.replica.snapshot()
+        assert snapshot
+        self.replica = Replica.open(snapshot, (), agents=self.agents)
+
     def path(self) -> list[str]:
         return [message.id for message in self.page().messages]
 
@@ -76,6 +82,11 @@ class Talk:
 
     def order(self) -> dict[str, tuple[float, str | None]]:
         return {name: (m["seq"], m["parent"]) for name, m in self.stored().items()}
+
+    def runs(self) -> dict[str, Any]:
+        """The runs as any device reads them."""
+        runs: dict[str, Any] = reader_of(self.replica).get("runs", type=Map).to_py() or {}
+        return runs
 
     def head(self) -> Any:
         return reader_of(self.replica).get("session", type=Map).get("head")

@@ -101,9 +101,9 @@ class Fields:
         reloaded = Replica.open(self.replica.snapshot(), ())
         pages = [json.loads(each.view(ViewMessages(200))) for each in (reloaded, self.replica)]
         assert pages[0] == pages[1]
-        sequencer = self.replica._sequencer
-        assert reloaded._sequencer._spots == sequencer._spots
-        assert reloaded._sequencer.head == sequencer.head
+        sequencer = self.replica._conversation.sequencer
+        assert reloaded._conversation.sequencer._spots == sequencer._spots
+        assert reloaded._conversation.sequencer.head == sequencer.head
         seqs = [spot.seq for spot in sequencer._spots.values()]
         assert len(set(seqs)) == len(seqs)
 

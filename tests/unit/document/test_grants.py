@@ -253,7 +253,7 @@ def test_a_message_made_and_deleted_offline_passes() -> None:
 
 def test_other_roots_are_free() -> None:
     device = Device(1, "bob")
-    device.map("context")["k"] = {"author": {"id": "alice"}}
+    device.map("facts")["k"] = {"author": {"id": "alice"}}
     device.map("Messages")["m"] = "anything"
     replica = Replica.open(None, ())
     assert all(isinstance(send(replica, data, user="bob"), Accepted) for data in device.take())

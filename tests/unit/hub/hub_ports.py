@@ -56,7 +56,8 @@ class Workers:
 
         def build(incarnation: Incarnation) -> None:
             incarnation.replica = Replica.open(snapshot, updates)
-            sink.on_opened(incarnation.replica.vector, incarnation.replica.summary)
+            replica = incarnation.replica
+            sink.on_opened(replica.vector, replica.summary, replica.take_news())
 
         self.open_now[document] = Incarnation(document, sink, deque([build]))
 

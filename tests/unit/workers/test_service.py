@@ -6,7 +6,7 @@ import pytest
 from segue.auth.grants import Role
 from segue.document.replica import Broken
 from segue.document.submission import LoggedUpdate, Order, Submission
-from segue.document.verdict import Accepted, Made, NoNews, Refused, Summary, Verdict
+from segue.document.verdict import Accepted, Made, NoNews, Refused, Run, Summary, Verdict
 from segue.document.views import View
 from segue.ids import DeviceId, UserId
 from segue.workers import protocol
@@ -14,6 +14,7 @@ from segue.workers.ports import State
 from segue.workers.service import Service
 
 SUMMARY = Summary("Lisbon", 3)
+RUNS = (Run("r", "demo", "queued"),)
 
 
 class Panic(BaseException):
@@ -32,6 +33,9 @@ class FakeDocument:
 
     def check(self, submission: Submission) -> Verdict:
         return self.behaviour(submission)
+
+    def take_news(self) -> tuple[Run, ...]:
+        return RUNS
 
     def edit(self, order: Order) -> Verdict:
         return Accepted(order.number, (), Made(b"made", ()))
@@ -64,8 +68,12 @@ def check(incarnation: int, number: int) -> protocol.Check:
 
 def opened(behaviour: Behaviour) -> Service:
     service = Service(lambda _snapshot, _updates: FakeDocument(behaviour))
-    assert service.handle(1, protocol.Open(1, None, ())) == (protocol.Opened(1, {1: 2}, SUMMARY),)
-    assert service.handle(2, protocol.Open(2, None, ())) == (protocol.Opened(2, {1: 2}, SUMMARY),)
+    assert service.handle(1, protocol.Open(1, None, ())) == (
+        protocol.Opened(1, {1: 2}, SUMMARY, RUNS),
+    )
+    assert service.handle(2, protocol.Open(2, None, ())) == (
+        protocol.Opened(2, {1: 2}, SUMMARY, RUNS),
+    )
     return service
 
 

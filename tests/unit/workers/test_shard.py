@@ -6,7 +6,7 @@ import pytest
 
 from segue.auth.grants import Role
 from segue.document.submission import LoggedUpdate, Submission
-from segue.document.verdict import Accepted, Summary, Verdict
+from segue.document.verdict import Accepted, Run, Summary, Verdict
 from segue.ids import DeviceId, DocumentId, UserId
 from segue.workers.blame import Blame
 from segue.workers.ports import Loss, State
@@ -22,7 +22,7 @@ class Sink:
     def __init__(self) -> None:
         self.heard: list[object] = []
 
-    def on_opened(self, vector: dict[int, int], summary: Summary) -> None:
+    def on_opened(self, vector: dict[int, int], summary: Summary, runs: tuple[Run, ...]) -> None:
         self.heard.append(vector)
 
     def on_verdict(self, verdict: Verdict) -> None:

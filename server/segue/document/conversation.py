@@ -1,0 +1,65 @@
+"""A document as a conversation: what follows from each update, in the transaction of its own.
+
+Whatever an update put or deleted comes to `follow`, in the order of the log: messages get their place,
+then their runs, then requests are answered. The caller logs all of it in one row with its cause.
+"""
+
+from pycrdt import Text
+
+from segue.document.crdt import Roots
+from segue.document.edits import MAX_TITLE
+from segue.document.gate import Touched
+from segue.document.grants import Known
+from segue.document.requests import Requests
+from segue.document.runs import Runs
+from segue.document.schema import SESSION, TITLE
+from segue.document.sequencer import Sequencer
+from segue.document.verdict import Run, Summary
+
+
+class Conversation:
+    """See the module's text. `load` once, then `follow`."""
+
+    def __init__(self, known: Known, agents: tuple[str, ...]) -> None:
+        """`agents` are those that this server has, the one that answers by default first."""
+        self._known = known
+        self.sequencer = Sequencer(known)
+        self.runs = Runs(agents)
+        self._requests = Requests(known, self.sequencer, self.runs)
+
+    @property
+    def has_unseen(self) -> bool:
+        """Tells whether what was loaded holds anything that `follow` never saw."""
+        return self.sequencer.has_unseen or self._requests.has_unseen
+
+    @property
+    def last_seq(self) -> int:
+        """The highest seq that was ever given."""
+        return self._known.last_seq
+
+    def load(self, root: Roots) -> None:
+        """Learns what a document holds."""
+        self.sequencer.load(root)
+        self.runs.load(root)
+        self._requests.load(root)
+
+    def follow(self, root: Roots, touched: Touched) -> None:
+        """Does what follows from what was touched."""
+        for message in self.sequencer.order(root, touched.messages):
+            self.runs.ask(root, message)
+        self._requests.answer(root, list(touched.requests))
+        self.sequencer.show_head(root)
+
+    def summary(self, root: Roots) -> Summary:
+        """Gives what lists of sessions show."""
+        return Summary(title_of(root), self.last_seq, self.runs.open_count)
+
+    def take_news(self) -> tuple[Run, ...]:
+        """Gives the runs that changed, but for what their runner did."""
+        return self.runs.take_news()
+
+
+def title_of(root: Roots) -> str:
+    """Gives a session's title, as long as one may be."""
+    title = root(SESSION).get(TITLE)
+    return str(title)[:MAX_TITLE] if isinstance(title, str | Text) else ""

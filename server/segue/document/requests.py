@@ -1,0 +1,86 @@
+"""What devices ask for, done in the order of the log: the first one counts, all see which it was."""
+
+from collections import deque
+from typing import Final
+
+from segue.document.crdt import Roots
+from segue.document.grants import Known
+from segue.document.runs import Runs
+from segue.document.schema import REQUESTS
+from segue.document.sequencer import Sequencer
+
+_MAX_ANSWERED: Final = 20
+"""Answered requests that stay for their devices to see; older ones are removed."""
+
+
+class Requests:
+    """Answers requests in place. `load` once, then `answer` those that an update brought."""
+
+    def __init__(self, known: Known, sequencer: Sequencer, runs: Runs) -> None:
+        self._known = known
+        self._sequencer = sequencer
+        self._runs = runs
+        self._answered: deque[str] = deque()
+        self._unseen: list[str] = []
+
+    @property
+    def has_unseen(self) -> bool:
+        """Tells whether what was loaded holds requests without an answer."""
+        return bool(self._unseen)
+
+    def load(self, root: Roots) -> None:
+        """Learns which requests there are."""
+        requests = root(REQUESTS)
+        for request in requests.keys():
+            value = requests[request]
+            is_answered = isinstance(value, dict) and "outcome" in value
+            (self._answered if is_answered else self._unseen).append(request)
+
+    def answer(self, root: Roots, touched: list[str]) -> None:
+        """Does what is asked for, or says why not."""
+        unseen, self._unseen = self._unseen, []
+        for request in (*unseen, *touched):
+            self._answer(root, request)
+
+    def _answer(self, root: Roots, request: str) -> None:
+        requests = root(REQUESTS)
+        value = requests.get(request)
+        if not isinstance(value, dict) or "outcome" in value:
+            return
+        reason = self._act(root, value)
+        answer = {"outcome": "done"} if reason is None else {"outcome": "refused", "reason": reason}
+        requests[request] = {**value, **answer}
+        self._answered.append(request)
+        while len(self._answered) > _MAX_ANSWERED:
+            oldest = self._answered.popleft()
+            if oldest in requests:
+                del requests[oldest]
+
+    def _act(self, root: Roots, request: dict[str, object]) -> str | None:
+        """Does what is asked for; gives why not."""
+        target = request.get("target")
+        if not isinstance(target, str):
+            return "it has no target"
+        match request.get("kind"):
+            case "stop":
+                reason = self._runs.stop(root, target)
+            case "resume":
+                reason = self._runs.resume(root, target)
+            case "switch":
+                reason = self._sequencer.switch(target)
+            case "withdraw":
+                reason = self._withdraw(root, target, request.get("by"))
+            case _:
+                reason = "unknown kind of request"
+        return reason
+
+    def _withdraw(self, root: Roots, message: str, by: object) -> str | None:
+        if self._sequencer.spot(message) is None:
+            return "there is no such message"
+        if self._known.authors.get(message, ("", ""))[1] != by:
+            return "the message is another's"
+        if self._sequencer.has_children(message):
+            return "the message has been answered"
+        self._runs.stop(root, message)
+        self._sequencer.withdraw(root, message)
+        return None
