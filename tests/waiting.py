@@ -30,6 +30,13 @@ async def until(condition: Callable[[], object]) -> None:
             await anyio.sleep(0.001)
 
 
+async def until_it_is(look: Callable[[], Awaitable[bool]], timeout_s: float = PATIENCE_S) -> None:
+    """Waits for what has to be asked for."""
+    with anyio.fail_after(timeout_s):
+        while not await look():  # noqa: ASYNC110 - see the module's text
+            await anyio.sleep(EVERY_S)
+
+
 async def until_a_statement_waits(dsn: str, timeout_s: float = 10) -> None:
     """Returns once a statement in this database waits for a lock."""
     connection = await asyncpg.connect(dsn)

@@ -2,7 +2,7 @@
 
 Order of starting (and, backwards, of stopping):
     HTTP answers (not ready yet) -> Postgres -> schema -> node lock -> commit writer -> document
-    workers -> list of sessions -> hub -> requests and sockets are let in.
+    workers -> list of sessions -> hub -> agents -> requests and sockets are let in.
 So a stopping node first sends every device away with 1012, then saves what is unsaved and writes
 snapshots, and Postgres goes last.
 """
@@ -26,6 +26,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
+from segue.agents.loading import load_agent
+from segue.agents.port import Agent
+from segue.agents.runner import running_agents
 from segue.auth import tokens
 from segue.auth.origins import OriginPolicy
 from segue.auth.refusals import Refusals
@@ -45,6 +48,7 @@ from segue.http.sync_routes import SyncSockets
 from segue.http.web_server import GRACEFUL_S, WebServer, uvicorn_config
 from segue.hub.hub import Hub
 from segue.hub.options import HubOptions
+from segue.hub.services import Followers
 from segue.ids import RANDOM_BYTES, new_id
 from segue.settings import Settings
 from segue.storage import migrations
@@ -234,13 +238,19 @@ class Node:
         await lock.wait_held()
         claims = ClaimWriter(database, secrets.randbits(63))
         commits = await stack.enter_async_context(group_commit(claims, held=lock.wait_held))
-        pool = await stack.enter_async_context(Pool(_pool_options(settings)))
+        agents = _agents(settings)
+        pool = await stack.enter_async_context(Pool(_pool_options(settings, tuple(agents))))
         stack.push_async_callback(_drain, commits)
         updates = PostgresUpdateLog(database, commits)
-        list_of_sessions = await stack.enter_async_context(listing(PostgresSummaries(database)))
-        hub = await stack.enter_async_context(
-            Hub(pool, updates, _hub_options(settings), list_of_sessions.note)
+        summaries = PostgresSummaries(database)
+        list_of_sessions = await stack.enter_async_context(listing(summaries))
+        followers = Followers(on_summary=list_of_sessions.note)
+        hub = await stack.enter_async_context(Hub(pool, updates, _hub_options(settings), followers))
+        runner = await stack.enter_async_context(
+            running_agents(hub, agents, _wall_clock_ms, _mint_id)
         )
+        followers.on_runs = runner.on_runs
+        runner.recover(await summaries.sessions_in_doubt())
         register = PostgresRegister(database)
         stack.enter_context(self._api.serving(self._api_services(hub, register, list_of_sessions)))
         equip = partial(self._equip, hub, register)
@@ -319,8 +329,16 @@ async def _drain(commits: GroupCommit) -> None:
         log.warning("node.unsaved", hint="not acknowledged; devices hold it and send it again")
 
 
-def _pool_options(settings: Settings) -> PoolOptions:
+def _agents(settings: Settings) -> dict[str, Agent]:
+    if settings.agent_spec is None:
+        return {}
+    agent = load_agent(settings.agent_spec)
+    return {agent.name: agent}
+
+
+def _pool_options(settings: Settings, agents: tuple[str, ...]) -> PoolOptions:
     return PoolOptions(
+        agents=agents,
         workers=settings.worker_count(os.cpu_count() or 1),
         memory_bytes=settings.worker_memory_bytes,
         check_cpu_s=settings.worker_cpu_s,

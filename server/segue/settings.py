@@ -186,6 +186,12 @@ class Settings:
         "Web pages that may connect beside the server's own, separated by commas.",
         example="https://app.example.com,https://www.example.com",
     )
+    agent: str = _from(
+        "SEGUE_AGENT",
+        "",
+        _text,
+        "Who answers: `demo`, `none`, or `module:factory` of yours. `segue dev` has the demo.",
+    )
     max_frame_bytes: int = _from(
         "SEGUE_MAX_FRAME", "16MiB", _size, "Largest frame a device may send."
     )
@@ -253,6 +259,12 @@ class Settings:
     def worker_count(self, cores: int) -> int:
         """Gives the number of worker processes: at least two, so that a stuck one isn't all."""
         return self.workers or max(2, min(cores - 1, 16))
+
+    @property
+    def agent_spec(self) -> str | None:
+        """Who answers in sessions that say nothing else; None for nobody."""
+        spec = self.agent or ("demo" if self.development else "none")
+        return None if spec == "none" else spec
 
     def signing_secret(self) -> bytes:
         """Gives the secret.

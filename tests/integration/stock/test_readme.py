@@ -26,7 +26,7 @@ NODE_MODULES = ROOT / "tests/stock/node_modules"
 
 def snippet(name: str) -> str:
     """Gives the code behind the mark `<!-- test: name -->`."""
-    found = re.search(rf"<!-- test: {name} -->\n```(?:js|sh)\n(.*?)```", README, re.DOTALL)
+    found = re.search(rf"<!-- test: {name} -->\n```(?:js|sh|py)\n(.*?)```", README, re.DOTALL)
     assert found is not None
     return found[1]
 

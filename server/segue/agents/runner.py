@@ -1,0 +1,243 @@
+"""Runs agents: their answers stream into the documents, where every device sees them.
+
+    told of a run -> waiting in its session's line -> running -> ended in the document
+
+Invariants:
+1. A session has one run at a time, in the order in which they were queued.
+2. Whether a run goes on is decided in the document: what is written to one that has ended is
+   refused, and then its agent is stopped.
+3. What can't be stored now is tried again; meanwhile the agent waits.
+4. A run that is active in a document and isn't known here was cut off by a crash: interrupted.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+import structlog
+
+from segue.agents.batches import AgentFailed, Batch, Batches
+from segue.agents.port import Agent, Turn
+from segue.agents.turns import turn_of
+from segue.conversation.ports import Documents
+from segue.document.edits import ContinueRun, Edit, EndRun, StartRun
+from segue.document.verdict import Run
+from segue.document.views import TurnView, ViewProfile, ViewSession, ViewTurn
+from segue.errors import (
+    Forbidden,
+    Overloaded,
+    RefusedUpdate,
+    Restarting,
+    SegueError,
+    StorageUnavailable,
+)
+from segue.ids import DocumentId, UserId, home_of
+
+log = structlog.get_logger()
+
+_MAX_AT_ONCE: Final = 64
+_MAX_ANSWER_BYTES: Final = 1 << 20
+_MAX_ERROR: Final = 500
+_FAILED: Final = "The agent failed. It has been reported; try again."
+_FIRST_RETRY_S: Final = 0.2
+_LAST_RETRY_S: Final = 3.0
+_CLOSE_S: Final = 3.0
+
+_TRY_AGAIN: Final = (StorageUnavailable, Overloaded, Restarting)
+
+_turns: Final = msgspec.json.Decoder(TurnView | None)
+_profiles: Final = msgspec.json.Decoder(dict[str, dict[str, object]])
+
+
+@dataclass(slots=True)
+class _Line:
+    """The runs of one session, the running one apart."""
+
+    waiting: dict[str, Run] = field(default_factory=dict)
+    running: Run | None = None
+    work: asyncio.Task[None] | None = None
+
+
+class Runner:
+    """See the module's text. Made and closed by `running_agents`."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        agents: Mapping[str, Agent],
+        clock_ms: Callable[[], int],
+        mint: Callable[[], str],
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._documents = documents
+        self._agents = agents
+        self._clock_ms = clock_ms
+        self._mint = mint
+        self._tasks = tasks
+        self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
+        self._lines: dict[DocumentId, _Line] = {}
+        self._is_closing = False
+        self._recovering: asyncio.Task[None] | None = None
+
+    def on_runs(self, document: DocumentId, runs: Sequence[Run]) -> None:
+        """Takes runs as they are in the document now; returns at once."""
+        if self._is_closing:
+            return  # found again at the next start
+        line = self._lines.get(document)
+        if line is None:
+            line = self._lines[document] = _Line()
+            self._tasks.create_task(self._serve(document, line), name=f"runs of {document}")
+        for run in runs:
+            if run.status in ("queued", "active"):
+                if line.running is None or line.running.id != run.id:
+                    line.waiting[run.id] = run
+                continue
+            line.waiting.pop(run.id, None)
+            if line.running is not None and line.running.id == run.id and line.work is not None:
+                line.work.cancel()
+
+    def recover(self, documents: Sequence[DocumentId]) -> None:
+        """Has documents opened, one after the other, whose runs a crash may have cut off.
+
+        They then tell `on_runs`. Returns at once.
+        """
+        self._recovering = self._tasks.create_task(self._recover(documents), name="recovery")
+
+    async def _recover(self, documents: Sequence[DocumentId]) -> None:
+        for document in documents:
+            try:
+                await self._documents.view(document, ViewSession())
+            except SegueError as error:
+                log.warning("runs.not_recovered", document=document, reason=error.code)
+
+    async def close(self) -> None:
+        """Stops all agents, and marks their runs as interrupted as far as the storage takes it."""
+        self._is_closing = True
+        if self._recovering is not None:
+            self._recovering.cancel()
+        works = [line.work for line in self._lines.values() if line.work is not None]
+        for line in self._lines.values():
+            line.waiting.clear()
+        for work in works:
+            work.cancel()
+        if works:
+            await asyncio.wait(works, timeout=_CLOSE_S)
+
+    async def _serve(self, document: DocumentId, line: _Line) -> None:
+        await asyncio.sleep(0)  # `on_runs` has told all
+        while line.waiting:
+            async with self._slots:
+                run = line.waiting.pop(next(iter(line.waiting)), None) if line.waiting else None
+                if run is None:
+                    break
+                line.running = run
+                line.work = self._tasks.create_task(self._work(document, run), name=f"run {run.id}")
+                await asyncio.wait({line.work})
+                line.running = line.work = None
+        if self._lines.get(document) is line:
+            del self._lines[document]
+
+    async def _work(self, document: DocumentId, run: Run) -> None:
+        try:
+            if run.status == "active":
+                await self._end(document, run, "interrupted")
+            else:
+                await self._answer(document, run)
+        except asyncio.CancelledError:
+            if self._is_closing:
+                await self._end(document, run, "interrupted")
+            raise
+        except RefusedUpdate:
+            log.info("run.ended_elsewhere", document=document, run=run.id)
+        except SegueError as error:
+            log.warning("run.given_up", document=document, run=run.id, reason=error.code)
+        except Exception:  # one run's failure ends that run alone
+            log.exception("run.failed", document=document, run=run.id)
+            await self._end(document, run, "error", _FAILED)
+
+    async def _answer(self, document: DocumentId, run: Run) -> None:
+        await self._write(document, StartRun(run.id, self._mint(), self._clock_ms()))
+        view = _turns.decode(await self._documents.view(document, ViewTurn(run.id)))
+        if view is None or not view.history:
+            await self._end(document, run, "interrupted")
+            return
+        profile = await self._profile(view.history[-1].author.id)
+        turn = turn_of(document, view, profile)
+        try:
+            await self._stream(document, run, turn)
+        except AgentFailed as failure:
+            log.warning("run.agent_failed", document=document, run=run.id, exc_info=failure)
+            await self._end(document, run, "error", str(failure)[:_MAX_ERROR] or _FAILED)
+        else:
+            await self._end(document, run, "done")
+
+    async def _stream(self, document: DocumentId, run: Run, turn: Turn) -> None:
+        """Writes the answer as it comes; the agent has stopped when this ends, in whatever way."""
+        batches = Batches(self._agents[run.agent].respond(turn))
+        reading = self._tasks.create_task(batches.read(), name=f"agent of {run.id}")
+        written_bytes = len(turn.written.encode())
+        try:
+            while (batch := await batches.take()) is not None:
+                edit = self._edit(run, batch, written_bytes)
+                written_bytes += len(batch.text.encode())
+                if written_bytes > _MAX_ANSWER_BYTES:
+                    raise AgentFailed(f"The answer is longer than {_MAX_ANSWER_BYTES} bytes.")
+                await self._write(document, edit)
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
+
+    def _edit(self, run: Run, batch: Batch, at: int) -> ContinueRun:
+        remembered = {
+            key: msgspec.json.encode(
+                {
+                    "value": entry.value,
+                    "source": entry.source,
+                    "by": run.agent,
+                    "observed_at": self._clock_ms(),
+                }
+            )
+            for key, entry in batch.entries.items()
+            if entry is not None
+        }
+        forgotten = tuple(key for key, entry in batch.entries.items() if entry is None)
+        return ContinueRun(run.id, at, batch.text, remembered, forgotten, batch.title)
+
+    async def _profile(self, user: UserId) -> Mapping[str, Mapping[str, object]]:
+        try:
+            return _profiles.decode(await self._documents.view(home_of(user), ViewProfile()))
+        except Forbidden:
+            return {}  # they never opened their home
+
+    async def _end(self, document: DocumentId, run: Run, status: str, error: str = "") -> None:
+        await self._write(document, EndRun(run.id, status, self._clock_ms(), error))
+
+    async def _write(self, document: DocumentId, edit: Edit) -> None:
+        delay_s = _FIRST_RETRY_S
+        while True:
+            try:
+                await self._documents.edit(document, edit)
+            except _TRY_AGAIN:
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, _LAST_RETRY_S)
+            else:
+                return
+
+
+@asynccontextmanager
+async def running_agents(
+    documents: Documents,
+    agents: Mapping[str, Agent],
+    clock_ms: Callable[[], int],
+    mint: Callable[[], str],
+) -> AsyncIterator[Runner]:
+    """Runs agents for the time of the context; what runs at its end is interrupted."""
+    async with asyncio.TaskGroup() as tasks:
+        runner = Runner(documents, agents, clock_ms, mint, tasks)
+        try:
+            yield runner
+        finally:
+            await runner.close()

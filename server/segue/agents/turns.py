@@ -1,0 +1,63 @@
+"""From what a document shows to what an agent is given."""
+
+from collections.abc import Mapping
+from typing import Final, Literal, cast
+
+import msgspec
+
+from segue.agents.port import ContextEntry, Json, Turn, TurnMessage, TurnSession
+from segue.document.views import MessageView, TurnView
+from segue.ids import DocumentId
+
+_ROLES: Final[Mapping[str, Literal["assistant", "system"]]] = {
+    "assistant": "assistant",
+    "system": "system",
+}
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    value: object = None
+    source: str = ""
+    by: str = ""
+    observed_at: float = 0
+    max_age: float | None = None
+
+
+def turn_of(
+    document: DocumentId, view: TurnView, profile: Mapping[str, Mapping[str, object]]
+) -> Turn:
+    """Puts a turn together."""
+    return Turn(
+        history=tuple(_message(message) for message in view.history),
+        context=_entries(view.context),
+        profile=_entries(profile),
+        session=TurnSession(document, view.title),
+        now_ms=view.started_at,
+        written=view.written,
+    )
+
+
+def _message(view: MessageView) -> TurnMessage:
+    texts = [part.get("text") for part in view.parts if part.get("type") == "text"]
+    text = "\n".join(text for text in texts if isinstance(text, str))
+    return TurnMessage(
+        view.id,
+        _ROLES.get(view.role, "user"),
+        text,
+        view.author.name or view.author.id,
+        view.status,
+    )
+
+
+def _entries(found: Mapping[str, Mapping[str, object]]) -> dict[str, ContextEntry]:
+    """Reads entries; one that isn't of the right shape is no entry: a member may write anything."""
+    entries = {}
+    for key, value in found.items():
+        try:
+            entry = msgspec.convert(value, _Entry)
+        except msgspec.ValidationError:
+            continue
+        entries[key] = ContextEntry(
+            cast(Json, entry.value), entry.source, entry.by, entry.observed_at, entry.max_age
+        )
+    return entries
