@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 UV := .venv/bin/uv
 
-.PHONY: setup run test check bench
+.PHONY: setup run test check bench profile
 
 setup: .venv/.ready
 
@@ -46,3 +46,6 @@ bench/peers/node_modules/.ready: bench/peers/package.json
 
 bench: setup bench/peers/node_modules/.ready
 	$(PY) -m bench $(ARGS)
+
+profile: setup
+	$(UV) run -q --with py-spy python -m bench.profiling
