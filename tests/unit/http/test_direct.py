@@ -23,6 +23,7 @@ from raw_websocket import (
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
+from websockets.frames import Frame, Opcode
 
 from segue.http import direct
 from segue.http.direct import STATE_KEY, DirectProtocol
@@ -224,6 +225,68 @@ async def test_fragments_are_joined_around_control_frames(host: Host) -> None:
         assert (await client.read()).opcode == PONG
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 7, 13, 1000])
+async def test_messages_arrive_however_they_are_cut(host: Host, size: int) -> None:
+    messages = [b"", b"one", b"x" * 125, b"y" * 126, b"z" * 700]
+    stream = b"".join(frame(message) for message in messages)
+    stream += frame(b"a", fin=False) + frame(b"hi", PING) + frame(b"b", CONT) + frame(b"last")
+    async with pair(host) as (client, recorder):
+        # Fed in, as the network would merge what is sent a byte at a time.
+        for start in range(0, len(stream), size):
+            recorder.socket.data_received(stream[start : start + size])
+        assert recorder.heard == [*messages, b"ab", b"last"]
+        assert (await client.read()).opcode == PONG
+
+
+async def test_masks_are_taken_off(host: Host) -> None:
+    messages = [b"one", b"two" * 50]
+    async with pair(host) as (client, recorder):
+        for message in messages:
+            await client.send(Frame(Opcode.BINARY, message).serialize(mask=True))
+        await recorder.hears(*messages)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(b"\x82\x01x", id="without a mask"),
+        pytest.param(b"\xc2" + frame(b"x")[1:], id="with a reserved bit"),
+        pytest.param(frame(b"x", 5), id="of an unknown kind"),
+        pytest.param(frame(b"x", CONT), id="a continuation of nothing"),
+        pytest.param(frame(b"x", fin=False) + frame(b"y"), id="inside of a message"),
+        pytest.param(frame(b"x" * 126, PING), id="a long ping"),
+    ],
+)
+async def test_a_frame_against_the_protocol_ends_in_1002(host: Host, broken: bytes) -> None:
+    async with pair(host) as (client, recorder):
+        await client.send(frame(b"good") + broken + frame(b"behind"))
+        assert (await client.read()).code == 1002
+        assert recorder.heard == [b"good"]
+
+
+async def test_nothing_is_read_behind_a_frame_against_the_protocol(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[DirectProtocol] = []
+    monkeypatch.setattr(DirectProtocol, "_end_soon", lambda socket: ends.append(socket))
+    async with pair(host) as (_, recorder):
+        recorder.socket.data_received(frame(b"x", CONT) + frame(b"", PING) * 10)
+        assert len(ends) == 1
+
+
+async def test_a_frame_that_comes_in_pieces_is_gathered_in_one_place(host: Host) -> None:
+    # Copied anew at each piece, 16 MiB in pieces of 64 KiB would be 2 GiB moved.
+    async with pair(host) as (_, recorder):
+        whole = frame(b"x" * MAX_FRAME)
+        recorder.socket.data_received(whole[:100])
+        gathered = recorder.socket._rest
+        recorder.socket.data_received(whole[100:-1])
+        assert gathered is recorder.socket._rest
+        recorder.socket.data_received(whole[-1:])
+        assert recorder.heard == [b"x" * MAX_FRAME]
+        assert recorder.socket._rest is None
+
+
 async def test_text_is_refused(host: Host) -> None:
     async with pair(host) as (client, recorder):
         await client.send(frame(b"hello", TEXT) + frame(b"more"))
@@ -241,6 +304,20 @@ async def test_what_a_hasty_client_sends_before_it_is_accepted_arrives(host: Hos
         recorder = await host.latest()
         await (await client.accepted()).send(frame(b"ee", CONT) + frame(b"four"))
         await recorder.hears(b"one", b"two", b"three", b"four")
+
+
+async def test_a_frame_that_was_begun_before_the_socket_was_accepted_is_read_to_its_end(
+    host: Host,
+) -> None:
+    host.gate.clear()
+    async with RawWebSocket.connected(host.port, "/") as client:
+        await host.asked.wait()
+        await client.send(frame(b"whole")[:8])
+        await host.reads(8)
+        host.gate.set()
+        recorder = await host.latest()
+        await (await client.accepted()).send(frame(b"whole")[8:] + frame(b"next"))
+        await recorder.hears(b"whole", b"next")
 
 
 @pytest.mark.parametrize("broken", [frame(b"hello", TEXT), frame(b"hel", TEXT, fin=False)])

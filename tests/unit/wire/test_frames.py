@@ -4,7 +4,7 @@ import pytest
 from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import CLIENT, Protocol
 
-from segue.wire.frames import binary_frame, close_frame
+from segue.wire.frames import binary_frame, close_frame, may_begin_frame, measure_frame
 
 
 def parsed(data: bytes) -> Frame:
@@ -44,3 +44,20 @@ def test_a_long_reason_is_cut_between_two_characters(character: str) -> None:
 
 def test_a_reason_with_a_lone_surrogate_is_still_sent() -> None:
     assert Close.parse(parsed(close_frame(4400, "a\ud800")).data).reason == "a?"
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536])
+def test_a_frame_of_a_client_is_measured_as_soon_as_its_size_is_known(length: int) -> None:
+    encoded = b"before" + Frame(Opcode.BINARY, b"x" * length).serialize(mask=True)
+    header = len(encoded) - length - 4
+    assert measure_frame(encoded[:header], 6) == (len(encoded) - length, len(encoded))
+    assert all(measure_frame(encoded[:cut], 6) is None for cut in range(6, header))
+
+
+def test_what_no_client_may_send_begins_no_frame() -> None:
+    messages = {opcode | fin for opcode in (0, 1, 2) for fin in (0, 0x80)}
+    controls = {0x88, 0x89, 0x8A}  # fragments of these are against the protocol
+    for first in range(256):
+        assert may_begin_frame(bytes((first,)), 0) is (first in messages | controls)
+    assert may_begin_frame(b"\x82\x80", 0)
+    assert not may_begin_frame(b"\x82\x00", 0)
