@@ -62,8 +62,9 @@ LEFT JOIN documents d ON d.id = wanted.document
 LEFT JOIN updates u ON u.document = wanted.document AND u.position = wanted.last + 1
 """
 
-# A plan made for the arrays at hand costs more than it can gain.
-FIXED_PLANS: Final = "SET plan_cache_mode = force_generic_plan"
+# A plan made for the arrays at hand costs more than it can gain. One that is made while the table is
+# small, and kept, reads the whole table for each commit until Postgres analyses it.
+FIXED_PLANS: Final = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
 
 REFUSED_ROW: Final = (
     ValueError,  # asyncpg can't encode it
