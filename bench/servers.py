@@ -182,7 +182,7 @@ async def _started(server: Server) -> AsyncIterator[None]:
 
 
 def _folder() -> "tempfile.TemporaryDirectory[str]":
-    folder = tempfile.TemporaryDirectory(prefix="segue-bench-")
+    folder = tempfile.TemporaryDirectory(prefix="segue-bench-", ignore_cleanup_errors=True)
     Path(folder.name).chmod(0o711)  # so that the account that runs Postgres for root can enter
     return folder
 

@@ -18,7 +18,7 @@ and never takes costs bounded memory.
 import asyncio
 import socket
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from typing_extensions import override
@@ -62,6 +62,18 @@ class Receiver(Protocol):
         """The socket is gone; called once, last."""
 
 
+class _Nowhere(asyncio.Queue[Any]):
+    """Where events go that nobody will get."""
+
+    @override
+    def put_nowait(self, item: object) -> None:
+        """Drops it."""
+
+
+_NOWHERE: Final = _Nowhere()
+_UNAWAITED: Final = asyncio.Event()
+
+
 class DirectProtocol(WebSocketsSansIOProtocol):
     """See the module's text."""
 
@@ -95,6 +107,12 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
+        self._forget_handshake()
+
+    def _forget_handshake(self) -> None:
+        # A third of what a socket takes, and of no use to anyone once the application has handed over.
+        del self.scope, self.request, self.response
+        self.queue, self.writable = _NOWHERE, _UNAWAITED
 
     def _take_over_part(self) -> None:
         if self.curr_msg_data_type == "text":

@@ -345,6 +345,11 @@ async def test_a_client_that_vanishes_before_it_is_accepted_is_forgotten(host: H
     assert len(host.recorders) == 1
 
 
+async def test_what_the_handshake_left_is_forgotten(host: Host) -> None:
+    async with pair(host) as (_, recorder):
+        assert not {"scope", "request", "response"} & vars(recorder.socket).keys()
+
+
 async def test_ready_made_frames_are_written_as_they_are(host: Host) -> None:
     async with pair(host) as (client, recorder):
         recorder.socket.write(b"\x82\x02ab\x82\x01c")
