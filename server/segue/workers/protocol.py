@@ -203,6 +203,8 @@ class AnswerReader:
         Raises:
             UnreadableAnswers: the bytes are no answers; the stream can't be read on.
         """
+        if not self._buffer and len(data) == LENGTH_BYTES + frame_length(data[:LENGTH_BYTES]):
+            return [_answers.decode(memoryview(data)[LENGTH_BYTES:])]  # as nearly always: no copies
         self._buffer += data
         complete = []
         while (end := self._end()) <= len(self._buffer):

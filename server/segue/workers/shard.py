@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
+import msgspec
 import structlog
 
 from segue.document.submission import LoggedUpdate, Order, Submission
@@ -64,8 +65,7 @@ class _Incarnation:
     unsent: "deque[tuple[Asked, bytes]]" = field(default_factory=deque)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A request without an answer."""
 
     incarnation: _Incarnation
