@@ -1,6 +1,6 @@
 """The register in memory, for tests of what stands on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from segue.auth.grants import Role
@@ -68,6 +68,10 @@ class FakeRegister(Register):
         found.sort(key=_place, reverse=True)
         place = (behind.last_active_at, behind.document) if behind else None
         return [each for each in found if place is None or _place(each) < place][:limit]
+
+    async def members_of(self, sessions: Sequence[DocumentId]) -> list[UserId]:
+        self._fail()
+        return list({user for session in sessions for user in self.members.get(session, {})})
 
     def _fail(self) -> None:
         if self.failing is not None:

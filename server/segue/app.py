@@ -33,9 +33,11 @@ from segue.auth import tokens
 from segue.auth.origins import OriginPolicy
 from segue.auth.refusals import Refusals
 from segue.auth.tokens import Claims
+from segue.conversation.homes import kept_homes
 from segue.conversation.listing import Listing, listing
 from segue.conversation.messages import Messages
 from segue.conversation.sessions import Sessions, SessionServices
+from segue.document.verdict import Summary
 from segue.errors import SegueError, StorageUnavailable
 from segue.http.cors import Cors
 from segue.http.health import OK, Checks, Readiness, health_routes
@@ -49,7 +51,7 @@ from segue.http.web_server import GRACEFUL_S, WebServer, uvicorn_config
 from segue.hub.hub import Hub
 from segue.hub.options import HubOptions
 from segue.hub.services import Followers
-from segue.ids import RANDOM_BYTES, new_id
+from segue.ids import RANDOM_BYTES, DocumentId, new_id
 from segue.settings import Settings
 from segue.storage import migrations
 from segue.storage.claims import ClaimWriter
@@ -244,14 +246,22 @@ class Node:
         updates = PostgresUpdateLog(database, commits)
         summaries = PostgresSummaries(database)
         list_of_sessions = await stack.enter_async_context(listing(summaries))
-        followers = Followers(on_summary=list_of_sessions.note)
+        followers = Followers()
         hub = await stack.enter_async_context(Hub(pool, updates, _hub_options(settings), followers))
+        register = PostgresRegister(database)
+        homes = await stack.enter_async_context(kept_homes(register, hub))
+        list_of_sessions.on_stored = homes.on_listed
+
+        def on_summary(document: DocumentId, summary: Summary) -> None:
+            homes.on_opened(document)
+            list_of_sessions.note(document, summary)
+
+        followers.on_summary = on_summary
         runner = await stack.enter_async_context(
             running_agents(hub, agents, _wall_clock_ms, _mint_id)
         )
         followers.on_runs = runner.on_runs
         runner.recover(await summaries.sessions_in_doubt())
-        register = PostgresRegister(database)
         stack.enter_context(self._api.serving(self._api_services(hub, register, list_of_sessions)))
         equip = partial(self._equip, hub, register)
         await stack.enter_async_context(self._sockets.serving(equip))

@@ -22,6 +22,7 @@ ID_PATTERN: Final = "^[A-Za-z0-9_-]{1,128}$"
 RANDOM_BYTES: Final = 10
 """What `new_id` takes."""
 
+_HOME: Final = "home:"
 _SESSION_ID: Final = re.compile(ID_PATTERN[1:-1])
 
 
@@ -34,7 +35,12 @@ def session_id(text: str) -> DocumentId | None:
 
 def home_of(user: UserId) -> DocumentId:
     """Gives the id of a user's private home document; no session id can equal it (it has a ':')."""
-    return DocumentId(f"home:{user}")
+    return DocumentId(f"{_HOME}{user}")
+
+
+def user_of_home(document: DocumentId) -> UserId | None:
+    """Gives whose home a document is; None for a session."""
+    return UserId(document.removeprefix(_HOME)) if document.startswith(_HOME) else None
 
 
 def new_id(now_ms: int, random: bytes) -> str:

@@ -186,6 +186,39 @@ async def test_a_home_is_never_listed(register: Register) -> None:
     assert await listed_ids(register, ALICE, listed={home_of(ALICE): Role.OWNER}) == []
 
 
+async def test_members_of_sessions_are_named_once(register: Register) -> None:
+    for name, user in (("a", ALICE), ("b", BOB), ("c", ALICE)):
+        await register.create_session(DocumentId(name), user, b"")
+    both = await register.members_of([DocumentId("a"), DocumentId("c"), DocumentId("no")])
+    assert both == [ALICE]
+    assert set(await register.members_of([DocumentId("a"), DocumentId("b")])) == {ALICE, BOB}
+    assert await register.members_of([]) == []
+
+
+async def test_what_a_crash_may_have_cut_off_is_found(
+    register: Register, summaries: SummaryStore, database: Database
+) -> None:
+    for name in ("open", "quiet", "recent", "deleted", "empty"):
+        await register.create_session(DocumentId(name), ALICE, b"")
+    await database.run(
+        lambda it: it.execute(
+            "UPDATE documents SET last_active_at = now() - interval '1 day', position = 1"
+        )
+    )
+    await database.run(
+        lambda it: it.execute("UPDATE documents SET last_active_at = now() WHERE id = 'recent'")
+    )
+    await database.run(
+        lambda it: it.execute("UPDATE documents SET position = 0 WHERE id = 'empty'")
+    )
+    running = Summary("", 1, open_runs=1)
+    await summaries.save_summaries([(DocumentId(name), running) for name in ("open", "deleted")])
+    await register.delete(DocumentId("deleted"))
+    assert set(await summaries.sessions_in_doubt()) == {"open", "recent"}
+    await summaries.save_summaries([(DocumentId("open"), Summary("", 1))])
+    assert await summaries.sessions_in_doubt() == ["recent"]
+
+
 async def test_summaries_show_in_the_list(register: Register, summaries: SummaryStore) -> None:
     await register.create_session(DOCUMENT, ALICE, b"")
     await summaries.save_summaries([(DOCUMENT, Summary("Lisbon", 3))])

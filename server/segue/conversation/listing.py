@@ -4,7 +4,7 @@ A projection: what is lost with the process is written again when the document i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -24,12 +24,23 @@ _LONGEST_PAUSE_S: Final = 5.0
 _CLOSE_S: Final = 5.0
 
 
+OnStored = Callable[[Sequence[DocumentId]], Awaitable[None]]
+
+
+async def _ignore(sessions: Sequence[DocumentId]) -> None:
+    """Is told, and does nothing."""
+
+
 class Listing:
-    """Takes summaries, and stores the latest of each document. Made and run by `listing`."""
+    """Takes summaries, and stores the latest of each document. Made and run by `listing`.
+
+    `on_stored` is told which; what it can't do is lost.
+    """
 
     def __init__(
         self, store: SummaryStore, *, max_waiting: int = _MAX_WAITING, pause_s: float = _PAUSE_S
     ) -> None:
+        self.on_stored: OnStored = _ignore
         self._store = store
         self._max_waiting = max_waiting
         self._pause_s = pause_s
@@ -50,6 +61,10 @@ class Listing:
         self._waiting[document] = summary
         self._noted += 1
         self._news.set()
+
+    async def changed(self, document: DocumentId) -> None:
+        """Has whoever shows lists told that one of them is other than it was."""
+        await self.on_stored([document])
 
     async def flush(self) -> None:
         """Returns once it was tried to store all that had been noted before the call."""
@@ -95,7 +110,9 @@ class Listing:
     async def _store_in_parts(self, batch: Sequence[tuple[DocumentId, Summary]]) -> bool:
         try:
             for start in range(0, len(batch), _MAX_AT_ONCE):
-                await self._store.save_summaries(batch[start : start + _MAX_AT_ONCE])
+                part = batch[start : start + _MAX_AT_ONCE]
+                await self._store.save_summaries(part)
+                await self.on_stored([document for document, _ in part])
         except SegueError as error:
             log.warning("listing.unavailable", waiting=len(batch), reason=str(error.__cause__))
             return False

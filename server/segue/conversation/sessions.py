@@ -25,6 +25,9 @@ _NO_SESSION: Final = ""
 class Summaries(Protocol):
     """What lists are written from."""
 
+    async def changed(self, document: DocumentId) -> None:
+        """Has open lists written anew that have, or had, a session."""
+
     async def flush(self) -> None:
         """Returns once it was tried to store all summaries of what was committed before."""
 
@@ -142,6 +145,7 @@ class Sessions:
             raise Forbidden("Only its owner may delete a session. Ask the owner.")
         await self._register.delete(access.document)
         self._documents.end(access.document, Deleted(_DELETED))
+        await self._services.summaries.changed(access.document)
 
     def _id_of(self, claims: Claims, new: NewSession, key: str | None) -> DocumentId:
         if new.id is not None:

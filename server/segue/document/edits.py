@@ -93,4 +93,10 @@ class EndRun(msgspec.Struct, frozen=True, tag="end_run"):
     error: str = ""
 
 
-Edit = AddMessage | SetSession | StartRun | ContinueRun | EndRun
+class ListSessions(msgspec.Struct, frozen=True, tag="list_sessions"):
+    """Makes a home's list of sessions these, no more and no less; each a JSON object, by id."""
+
+    sessions: dict[str, JsonValue]
+
+
+Edit = AddMessage | SetSession | ListSessions | StartRun | ContinueRun | EndRun

@@ -14,6 +14,9 @@ RUNS: Final = "runs"
 CONTEXT: Final = "context"
 """key -> {value, source, by, observed_at, max_age?}: what is known in the session, and from whom."""
 
+SESSIONS: Final = "sessions"
+"""In a home: id -> {title, last_activity, seq, role}, written by the server."""
+
 PROFILE: Final = "profile"
 """In a home: what is known of its user, entries as in `context`."""
 

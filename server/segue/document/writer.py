@@ -13,6 +13,7 @@ from segue.document.edits import (
     ContinueRun,
     Edit,
     EndRun,
+    ListSessions,
     NewPart,
     SetSession,
     StartRun,
@@ -22,6 +23,7 @@ from segue.document.runs import answer_text
 from segue.document.schema import (
     MESSAGES,
     SESSION,
+    SESSIONS,
     SETTINGS,
     SUPERSEDES,
     TITLE,
@@ -43,6 +45,8 @@ def prepare(root: Roots, conversation: Conversation, edit: Edit) -> Change | Non
             return _add_message(root, conversation, edit)
         case SetSession():
             return _set_session(root, edit)
+        case ListSessions():
+            return _list_sessions(root, edit)
         case StartRun():
             return _start_run(root, conversation, edit)
         case ContinueRun():
@@ -114,6 +118,25 @@ def _add_message(root: Roots, conversation: Conversation, edit: AddMessage) -> C
         shared = {str(index): _shared(part) for index, part in enumerate(parts)}
         root(MESSAGES)[edit.id] = Map({**message, "parts": Map(shared)})
         return Touched(messages={edit.id: None})
+
+    return change
+
+
+def _list_sessions(root: Roots, edit: ListSessions) -> Change | None:
+    wanted = {session: stored_value(entry) for session, entry in edit.sessions.items()}
+    listed = root(SESSIONS)
+    gone = [session for session in listed.keys() if session not in wanted]
+    changed = {key: value for key, value in wanted.items() if listed.get(key) != value}
+    if not (gone or changed):
+        return None
+
+    def change(root: Roots) -> Touched:
+        listed = root(SESSIONS)
+        for session in gone:
+            del listed[session]
+        for session, entry in changed.items():
+            listed[session] = entry
+        return Touched()
 
     return change
 

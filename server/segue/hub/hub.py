@@ -109,6 +109,10 @@ class Hub:
         """
         return await self._patiently(self._room(document).view(view))
 
+    def is_open(self, document: DocumentId) -> bool:
+        """Tells whether anyone has a document open, or had a moment ago."""
+        return document in self._rooms
+
     def end(self, document: DocumentId, error: SegueError) -> None:
         """Ends a document's room at once, if there is one; all its devices are told why."""
         if room := self._rooms.get(document):

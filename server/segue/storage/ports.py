@@ -170,6 +170,13 @@ class Register(Protocol):
             StorageUnavailable: Postgres can't be asked right now.
         """
 
+    async def members_of(self, sessions: Sequence[DocumentId]) -> list[UserId]:
+        """Gives everybody who is a member of one of these sessions, each once.
+
+        Raises:
+            StorageUnavailable: Postgres can't be asked right now.
+        """
+
 
 class SummaryStore(Protocol):
     """Where summaries of sessions are kept for lists."""

@@ -1,6 +1,6 @@
 """The register in Postgres: which documents exist, and who may do what in them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import asyncpg
@@ -59,6 +59,8 @@ LIST_OF_MEMBER: Final = LIST.format(
 LIST_OF_TOKEN: Final = LIST.format(
     granted="unnest($1::text[], $2::text[]) AS granted (session, role)"
 )
+
+MEMBERS_OF: Final = "SELECT DISTINCT user_id FROM members WHERE session = ANY($1::text[])"
 
 # The first takes the row that every claim needs. The others are statements of their own, so that
 # they see what was committed while the first one waited for it.
@@ -168,6 +170,11 @@ class PostgresRegister:
             )
 
         return [_listed(row) for row in await self._run(find)]
+
+    async def members_of(self, sessions: Sequence[DocumentId]) -> list[UserId]:
+        """See `Register.members_of`."""
+        rows = await self._run(lambda connection: connection.fetch(MEMBERS_OF, list(sessions)))
+        return [UserId(row["user_id"]) for row in rows]
 
     async def _run(self, action: Callable[[AnyConnection], Awaitable[Result]]) -> Result:
         try:

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from conversation_devices import Talk, Talker, new_message
 from pycrdt import Array, Map, Text, XmlElement, XmlFragment
-from replicas import reopened
+from replicas import reader_of, reopened
 
-from segue.document.edits import AddMessage, Author, Edit, NewPart, SetSession
+from segue.document.edits import AddMessage, Author, Edit, ListSessions, NewPart, SetSession
 from segue.document.replica import Replica
 from segue.document.submission import Order
 from segue.document.verdict import Accepted, NoNews, Refused, Verdict
@@ -150,6 +150,16 @@ def test_a_sessions_title_and_settings(talk: Talk) -> None:
     assert isinstance(edit(talk.replica, SetSession(title="Porto")), Accepted)
     assert session(reopened(talk.replica)).title == "Porto"
     assert session(talk.replica).settings == {"responder": "none", "n": 2}
+
+
+def test_a_homes_list_is_made_what_it_should_be(talk: Talk) -> None:
+    lisbon, porto = raw({"title": "Lisbon", "seq": 3}), raw({"title": "Porto", "seq": 0})
+    assert isinstance(edit(talk.replica, ListSessions({"a": lisbon, "b": porto})), Accepted)
+    assert isinstance(edit(talk.replica, ListSessions({"a": lisbon, "b": porto})), NoNews)
+    changed = edit(talk.replica, ListSessions({"b": porto, "c": lisbon}))
+    assert isinstance(changed, Accepted)
+    listed = reader_of(talk.replica).get("sessions", type=Map).to_py()
+    assert listed == {"b": {"title": "Porto", "seq": 0}, "c": {"title": "Lisbon", "seq": 3}}
 
 
 def test_pages_go_back_from_the_head(talk: Talk) -> None:

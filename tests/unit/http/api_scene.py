@@ -29,6 +29,12 @@ MAX_BODY = 4096
 class Flushed:
     """Summaries that are stored whenever they are asked to be."""
 
+    def __init__(self) -> None:
+        self.told: list[DocumentId] = []
+
+    async def changed(self, document: DocumentId) -> None:
+        self.told.append(document)
+
     async def flush(self) -> None:
         return
 
@@ -45,12 +51,17 @@ class Scene:
 
     register: FakeRegister = field(default_factory=FakeRegister)
     documents: FakeDocuments = field(default_factory=FakeDocuments)
+    summaries: Flushed = field(default_factory=Flushed)
     api: Api = field(default_factory=Api)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
         services = SessionServices(
-            self.register, self.documents, Flushed(), lambda: f"id-{next(self.numbers)}", SECRET
+            self.register,
+            self.documents,
+            self.summaries,
+            lambda: f"id-{next(self.numbers)}",
+            SECRET,
         )
         self.api.services = ApiServices(
             sessions=Sessions(services),

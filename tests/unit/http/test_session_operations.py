@@ -83,6 +83,7 @@ async def test_a_deleted_session_is_gone_and_its_devices_are_told(scene: Scene) 
     assert [(document, type(error)) for document, error in scene.documents.ended] == [
         ("trip", Deleted)
     ]
+    assert scene.summaries.told == ["trip"]
     assert code(await scene.ask("GET", TRIP)) == (410, "deleted")
     assert (await scene.ask("DELETE", TRIP)).status == 204
     assert code(await scene.ask("POST", "/v1/sessions", {"id": "trip"})) == (410, "deleted")
