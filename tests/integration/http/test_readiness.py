@@ -29,6 +29,12 @@ async def until_not_ready(client: HttpClient, check: str) -> HttpAnswer:
             await anyio.sleep(0.05)
 
 
+async def until_told(client: HttpClient, text: str) -> None:
+    """Returns once the reason why it isn't ready is this."""
+    while text not in (await until_not_ready(client, "node")).json["detail"]:  # noqa: ASYNC110
+        await anyio.sleep(0.05)
+
+
 async def until_ready(client: HttpClient) -> Any:
     await client.server.ready()
     return (await client.ask("GET", "/readyz")).json
@@ -66,6 +72,22 @@ async def test_a_missing_migration_is_named_and_a_newer_one_is_no_obstacle(
     assert answer.json["checks"]["postgres"] == OK
     await execute(server.dsn, take, name, "0002_gone")
     assert (await until_ready(alice))["checks"] == ALL_WELL
+    await execute(server.dsn, "DELETE FROM schema_migrations WHERE name = '9999_newer'")
+
+
+async def test_a_second_node_says_what_it_waits_for(server: SegueServer, tmp_path: Path) -> None:
+    second = SegueServer(tmp_path, {}, server.dsn)
+    client = HttpClient(second, server.token("alice"))
+    try:
+        await second.start(ready=False)
+        with anyio.fail_after(60):
+            while await second.status("/livez") != 200:  # noqa: ASYNC110 - it has no way to call us
+                await anyio.sleep(0.05)
+            await until_told(client, "Another node")
+        answer = await client.ask("GET", "/v1/sessions")
+        assert (answer.status, answer.json["code"]) == (503, "restarting")
+    finally:
+        await second.end()
 
 
 async def test_a_node_that_stops_says_so_before_it_sends_devices_away(

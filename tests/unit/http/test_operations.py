@@ -8,15 +8,17 @@ from dataclasses import replace
 
 import pytest
 from api_scene import MAX_BODY, Scene
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from asgi import Answer
+from segue.app import Node
 from segue.auth.grants import Role
 from segue.errors import Overloaded, Quarantined, StorageUnavailable
 from segue.http import incoming
 from segue.http.operations import MAX_IN_FLIGHT, AnyOperation, Nothing
 from segue.http.session_operations import OPERATIONS
 from segue.http.shapes import MAX_DEPTH
+from segue.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -72,6 +74,20 @@ async def test_every_route_asks_who_is_there_and_what_they_may(scene: Scene) -> 
                 assert code(viewer) in ((403, "forbidden"), (409, "conflict")), (method, path)
     assert scene.documents.edits == []
     assert not scene.register.deleted
+
+
+async def test_the_node_has_these_routes_and_no_others() -> None:
+    """What is served beside the table of operations is named here, and why it needs no token."""
+    web_app = Node(Settings()).web_app()
+    by_socket = {route.path for route in web_app.routes if isinstance(route, WebSocketRoute)}
+    others = {route.path for route in web_app.routes if isinstance(route, Route)}
+    assert len(by_socket) + len(others) == len(web_app.routes)
+    assert by_socket == {"/v1/sync/{document:path}", "/v1/collab"}  # theirs comes in-band
+    assert others == {operation.path for operation in OPERATIONS} | {
+        "/livez",  # supervisors
+        "/readyz",  # and load balancers have none
+        "/openapi.json",  # the same in every installation
+    }
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
