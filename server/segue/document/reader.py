@@ -48,7 +48,7 @@ def answer(root: Roots, conversation: Conversation, view: View) -> bytes:
             found = _turn(root, conversation.sequencer, run)
         case ViewProfile():
             found = _entries(root, PROFILE)
-    return msgspec.json.encode(found)
+    return msgspec.json.encode(found, order="deterministic")  # that of the CRDT changes
 
 
 def plain(value: object) -> object:

@@ -49,12 +49,19 @@ function appendContent(list, content) {
     else list.push(content.str)
   } else if (content instanceof Y.ContentType) list.push({ type: contentOf(content.type) })
   else if (content instanceof Y.ContentFormat) list.push({ format: content.key, value: content.value })
-  else list.push(...content.getContent().map((value) => ({ value })))
+  else list.push(...content.getContent().map((value) => ({ value: inOrder(value) })))
 }
 
 function lastValue(content) {
   if (content instanceof Y.ContentType) return contentOf(content.type)
-  return content.getContent().at(-1)
+  return inOrder(content.getContent().at(-1))
+}
+
+/** The keys of an object have no order: the server's CRDT gives them in any. */
+function inOrder(value) {
+  if (Array.isArray(value)) return value.map(inOrder)
+  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value
+  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, inOrder(value[key])]))
 }
 
 /** Applies `[position, deleted, inserted]` patches, counted in code points, as one transaction. */
