@@ -124,7 +124,9 @@ class Runner:
         for work in works:
             work.cancel()
         if works:
-            await asyncio.wait(works, timeout=_CLOSE_S)
+            _, late = await asyncio.wait(works, timeout=_CLOSE_S)
+            for work in late:  # the storage is away: the next start finds them
+                work.cancel()
 
     async def _serve(self, document: DocumentId, line: _Line) -> None:
         await asyncio.sleep(0)  # `on_runs` has told all
