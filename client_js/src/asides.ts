@@ -1,0 +1,121 @@
+/**
+ * Texts that a document did not take: collected before it is thrown away, offered again to the fresh
+ * one. They are offered one at a time, so that the one that is refused again is known; that one is then
+ * kept for the person, with the reason.
+ */
+import type * as Y from 'yjs'
+import { type Author, addMessage, type Message, readMessage } from './messages'
+import type { IsUnsaved, Replica } from './replica'
+import type { Aside, Store } from './store'
+import { wellFormed } from './texts'
+
+/** Of the server's default limit for one update some is left to what surrounds a text. */
+export const MAX_MESSAGE_BYTES = 1_000_000
+
+const TOO_LONG = 'It is too long for one message (1 MB). Copy it and send it in parts.'
+
+export class Asides {
+  #asides: readonly Aside[] = []
+  #offered: Aside | undefined
+  readonly #replica: Replica
+  readonly #store: Store
+  readonly #author: () => Author | undefined
+  readonly #onChange: () => void
+
+  constructor(
+    replica: Replica,
+    store: Store,
+    author: () => Author | undefined,
+    onChange: () => void,
+  ) {
+    this.#replica = replica
+    this.#store = store
+    this.#author = author
+    this.#onChange = onChange
+    replica.subscribe('synced', () => void this.#offer())
+    replica.subscribe('saved', () => void this.#offer())
+    void replica.whenLoaded.then(() => this.#reload()).then(() => this.#offer())
+  }
+
+  get list(): readonly Aside[] {
+    return this.#asides
+  }
+
+  /** Takes notice of texts that were just laid aside. */
+  add(asides: readonly Aside[]): void {
+    const ids = new Set(asides.map(({ id }) => id))
+    this.#set([...this.#asides.filter(({ id }) => !ids.has(id)), ...asides])
+    this.#offered = undefined
+  }
+
+  /** Forgets one: the person has copied or given it up. */
+  async drop(id: string): Promise<void> {
+    this.#set(this.#asides.filter((aside) => aside.id !== id))
+    await this.#store.dropAside(id).catch(() => {})
+  }
+
+  /** Marks the one that was being offered, if it was alone: then it is what the server refused. */
+  blame(collected: readonly Aside[], reason: string): readonly Aside[] {
+    const [only] = collected
+    if (collected.length !== 1 || only?.id !== this.#offered?.id || !only) return collected
+    return [{ ...only, refused: reason }]
+  }
+
+  async #reload(): Promise<void> {
+    const kept = await this.#store.asides(this.#replica.name).catch(() => [])
+    if (kept.length > 0) this.add(kept)
+  }
+
+  async #offer(): Promise<void> {
+    const author = this.#author()
+    if (!author || !this.#replica.isSynced || !this.#replica.isSaved) return
+    if (this.#offered) await this.drop(this.#offered.id)
+    this.#offered = undefined
+    const next = this.#asides.find(({ refused }) => refused === undefined)
+    if (!next || !this.#replica.canWrite) return
+    const problem = problemOf(next)
+    if (problem) return this.#keep({ ...next, refused: problem })
+    this.#offered = next
+    this.#replica.change((doc) => {
+      if (!doc.getMap('messages').has(next.id)) addMessage(doc, { ...next, author })
+    })
+    if (this.#replica.isSaved) await this.#offer() // it was there already: nothing changed
+  }
+
+  async #keep(aside: Aside): Promise<void> {
+    this.#set(this.#asides.map((each) => (each.id === aside.id ? aside : each)))
+    await this.#store.layAside([aside]).catch(() => {})
+    await this.#offer()
+  }
+
+  #set(asides: readonly Aside[]): void {
+    this.#asides = asides
+    this.#onChange()
+  }
+}
+
+function problemOf(aside: Aside): string | undefined {
+  if (wellFormed(aside.text) !== aside.text)
+    return 'It holds half a character. Copy it and send it anew.'
+  return new TextEncoder().encode(aside.text).length > MAX_MESSAGE_BYTES ? TOO_LONG : undefined
+}
+
+/** Gives a user's messages that the server has not acknowledged. */
+export function unsentMessages(doc: Y.Doc, isUnsaved: IsUnsaved, user: string): Message[] {
+  const map = doc.getMap<unknown>('messages')
+  return [...map.keys()].flatMap((id) => {
+    const item = map._map.get(id)
+    const message = readMessage(id, map.get(id), true)
+    const isUnsent = item && isUnsaved(item.id) && message?.author.id === user
+    return isUnsent && message.seq === undefined && message.text !== '' ? [message] : []
+  })
+}
+
+/** Tells whether a text holds anything that the server has not acknowledged. */
+export function hasUnsavedText(text: Y.Text, isUnsaved: IsUnsaved): boolean {
+  for (let item = text._start; item; item = item.right) {
+    const last = { client: item.id.client, clock: item.id.clock + item.length - 1 }
+    if (!item.deleted && isUnsaved(last)) return true
+  }
+  return false
+}

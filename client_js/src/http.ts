@@ -1,0 +1,73 @@
+import type { Token } from './replica'
+
+/** What went wrong with a request, in the server's words. */
+export class HttpError extends Error {
+  readonly status: number
+  readonly code: string
+
+  constructor(status: number, code: string, message: string) {
+    super(message)
+    this.status = status
+    this.code = code
+  }
+}
+
+/** A message as the HTTP interface gives it. */
+export type StoredMessage = Readonly<Record<string, unknown>>
+
+/** The few things that go over HTTP: history that the document no longer holds, and links. */
+export class Http {
+  readonly #origin: string
+  readonly #token: Token
+  readonly #isCut: () => boolean
+
+  constructor(origin: string, token: Token, isCut: () => boolean) {
+    this.#origin = origin
+    this.#token = token
+    this.#isCut = isCut
+  }
+
+  async messages(
+    session: string,
+    before: number,
+    limit: number,
+  ): Promise<readonly StoredMessage[]> {
+    const query = new URLSearchParams({ before: String(before), limit: String(limit) })
+    const body = await this.#ask(
+      'GET',
+      `/v1/sessions/${encodeURIComponent(session)}/messages?${query}`,
+    )
+    const { messages } = body as { messages?: unknown }
+    return Array.isArray(messages)
+      ? messages.filter((each) => typeof each === 'object' && each)
+      : []
+  }
+
+  /** Makes a link by which others join; gives its token. */
+  async share(session: string, role: 'editor' | 'viewer'): Promise<string> {
+    const path = `/v1/sessions/${encodeURIComponent(session)}/links`
+    const { token } = (await this.#ask('POST', path, { role })) as { token?: unknown }
+    if (typeof token !== 'string') throw new HttpError(200, 'no_token', 'The server gave no link.')
+    return token
+  }
+
+  async #ask(method: string, path: string, body?: unknown): Promise<unknown> {
+    if (this.#isCut()) throw new HttpError(0, 'offline', 'This device is offline. Try again later.')
+    const token = typeof this.#token === 'string' ? this.#token : await this.#token()
+    const response = await fetch(this.#origin + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    }).catch(() => {
+      throw new HttpError(0, 'offline', 'The server can not be reached. Try again later.')
+    })
+    const answer: unknown = await response.json().catch(() => ({}))
+    if (response.ok) return answer
+    const { code, detail } = answer as { code?: unknown; detail?: unknown }
+    const text = typeof detail === 'string' ? detail : `The server answered ${response.status}.`
+    throw new HttpError(response.status, typeof code === 'string' ? code : '', text)
+  }
+}

@@ -1,0 +1,176 @@
+/** Reads messages from a session's document. What a stranger wrote there is taken only as far as it fits. */
+import * as Y from 'yjs'
+
+export interface Author {
+  readonly kind: 'user' | 'agent'
+  readonly id: string
+  readonly name: string
+  readonly device?: string
+}
+
+export interface TextPart {
+  readonly type: 'text'
+  readonly text: string
+  readonly state: 'streaming' | 'done'
+}
+
+/** A kind of part that this version doesn't know; shown by nobody, kept as it is. */
+export interface OtherPart {
+  readonly type: 'other'
+  readonly kind: string
+}
+
+export type Part = TextPart | OtherPart
+
+export type MessageStatus =
+  | 'sending'
+  | 'queued'
+  | 'streaming'
+  | 'complete'
+  | 'cancelled'
+  | 'interrupted'
+  | 'error'
+
+export interface Message {
+  readonly id: string
+  readonly role: 'user' | 'assistant' | 'system'
+  readonly author: Author
+  /** Milliseconds since 1970, by the author's clock: for showing, never for order. */
+  readonly createdAt: number
+  readonly status: MessageStatus
+  readonly parts: readonly Part[]
+  /** All text parts as one. */
+  readonly text: string
+  /** Its place in the order; missing until the server has given it one. */
+  readonly seq?: number
+  readonly parent?: string | null
+  /** The message of which this is another version. */
+  readonly supersedes?: string
+  readonly metadata?: unknown
+}
+
+/** Gives what `messages[id]` holds; undefined if it is no message. */
+export function readMessage(id: string, value: unknown, isUnsaved: boolean): Message | undefined {
+  if (!(value instanceof Y.Map)) return undefined
+  const role = value.get('role')
+  const author = readAuthor(value.get('author'))
+  if ((role !== 'user' && role !== 'assistant' && role !== 'system') || !author) return undefined
+  const parts = readParts(value.get('parts'))
+  const seq = numberIn(value.get('seq'))
+  const parent = value.get('parent')
+  const supersedes = textIn(value.get('supersedes'))
+  const metadata = value.get('metadata')
+  return Object.freeze({
+    id,
+    role,
+    author,
+    createdAt: numberIn(value.get('created_at')) ?? 0,
+    status: readStatus(value.get('status'), seq, isUnsaved),
+    parts,
+    text: parts.map((part) => (part.type === 'text' ? part.text : '')).join(''),
+    ...(seq !== undefined && { seq }),
+    ...((typeof parent === 'string' || parent === null) && { parent }),
+    ...(supersedes !== undefined && { supersedes }),
+    ...(metadata !== undefined && !(metadata instanceof Y.AbstractType) && { metadata }),
+  })
+}
+
+/** Reads a message as the HTTP interface gives it: the same fields, as plain JSON. */
+export function readStoredMessage(stored: Readonly<Record<string, unknown>>): Message | undefined {
+  const { id, parts } = stored
+  if (typeof id !== 'string') return undefined
+  const fields = Object.entries(stored).filter(([name]) => name !== 'parts')
+  const copy = new Y.Doc().getMap<unknown>('messages')
+  const message = new Y.Map<unknown>(fields)
+  copy.set(id, message)
+  const listed = Array.isArray(parts) ? parts.entries() : Object.entries(parts ?? {})
+  const map = message.set('parts', new Y.Map<unknown>())
+  for (const [key, part] of listed) {
+    if (typeof part === 'object' && part) map.set(String(key), new Y.Map(Object.entries(part)))
+  }
+  return readMessage(id, message, false)
+}
+
+const STATUSES: ReadonlySet<unknown> = new Set([
+  'streaming',
+  'cancelled',
+  'interrupted',
+  'error',
+] satisfies MessageStatus[])
+
+function readStatus(value: unknown, seq: number | undefined, isUnsaved: boolean): MessageStatus {
+  if (isUnsaved) return 'sending'
+  if (STATUSES.has(value)) return value as MessageStatus
+  return seq === undefined ? 'queued' : 'complete'
+}
+
+function readAuthor(value: unknown): Author | undefined {
+  const of = value instanceof Y.Map ? value.toJSON() : value
+  if (typeof of !== 'object' || of === null) return undefined
+  const { kind, id, name, device } = of as Record<string, unknown>
+  if ((kind !== 'user' && kind !== 'agent') || typeof id !== 'string') return undefined
+  return {
+    kind,
+    id,
+    name: textIn(name) || id,
+    ...(typeof device === 'string' && { device }),
+  }
+}
+
+function readParts(value: unknown): readonly Part[] {
+  if (!(value instanceof Y.Map)) return []
+  const keys = [...value.keys()].filter((key) => /^\d{1,6}$/.test(key))
+  return keys
+    .sort((one, other) => Number(one) - Number(other))
+    .flatMap((key) => readPart(value.get(key)))
+}
+
+function readPart(value: unknown): Part[] {
+  if (!(value instanceof Y.Map)) return []
+  const kind = value.get('type')
+  const text = value.get('text')
+  if (kind !== 'text') return typeof kind === 'string' ? [{ type: 'other', kind }] : []
+  if (!(text instanceof Y.Text) && typeof text !== 'string') return []
+  const state = value.get('state') === 'streaming' ? 'streaming' : 'done'
+  return [{ type: 'text', text: text.toString(), state }]
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+function numberIn(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+}
+
+/** What a new message is made of. */
+export interface Draft {
+  readonly id: string
+  readonly author: Author
+  readonly text: string
+  readonly createdAt: number
+  readonly supersedes?: string
+}
+
+/** Adds a message whole; to be called inside a transaction. */
+export function addMessage(doc: Y.Doc, draft: Draft): void {
+  const part = new Y.Map<unknown>([
+    ['type', 'text'],
+    ['text', new Y.Text(draft.text)],
+    ['state', 'done'],
+  ])
+  const { id, author, createdAt, supersedes } = draft
+  doc
+    .getMap('messages')
+    .set(
+      id,
+      new Y.Map<unknown>([
+        ['role', 'user'],
+        ['author', { ...author }],
+        ['created_at', createdAt],
+        ['status', 'complete'],
+        ['parts', new Y.Map([['0', part]])],
+        ...(supersedes === undefined ? [] : [['supersedes', supersedes] as [string, unknown]]),
+      ]),
+    )
+}

@@ -1,0 +1,282 @@
+/**
+ * This device's copy of one document: on disk, in memory, and as far as possible at the server.
+ *
+ *     loading --copy read--> open --PermissionDenied--> starting over --fresh document--> open
+ *                              '--no access, deleted, signed out--> ended
+ *
+ * Invariants:
+ * 1. An edit is on its way to disk before it is on its way to the server.
+ * 2. `isSaved` is true only when the server has acknowledged every edit of this device as durable.
+ * 3. A refused replica is never written to again: what it held unsaved is laid aside on disk first,
+ *    then a fresh document takes its place (Yjs clocks are contiguous: its later edits would be gaps).
+ */
+import { Awareness } from 'y-protocols/awareness'
+import * as Y from 'yjs'
+import type { Connection } from './connection'
+import { DocumentProvider } from './document-provider'
+import { Emitter } from './emitter'
+import { type Refusal, readRefusal } from './refusals'
+import type { Aside, Store } from './store'
+import { covers, vectorOf } from './vectors'
+
+export type Token = string | (() => string | Promise<string>)
+
+export type IsUnsaved = (item: { client: number; clock: number }) => boolean
+
+export interface ReplicaPorts {
+  readonly connection: Connection
+  readonly store: Store
+  readonly token: Token
+  /** Collects what a document that is thrown away holds unsaved. */
+  readonly unsent: (doc: Y.Doc, isUnsaved: IsUnsaved, reason: string) => Aside[]
+}
+
+type Topic = 'document' | 'saved' | 'synced' | 'awareness' | 'ended'
+
+export class Replica extends Emitter<Topic> {
+  readonly name: string
+  readonly whenLoaded: Promise<void>
+  #doc = new Y.Doc()
+  #awareness!: Awareness
+  #provider: DocumentProvider | undefined
+  #acknowledged: Map<number, number> = new Map()
+  #isSaved = true
+  #ending: Refusal | undefined
+  #isDestroyed = false
+  #startsOver = 0
+  #stuck: ReturnType<typeof setTimeout> | undefined
+  readonly #ports: ReplicaPorts
+
+  constructor(name: string, ports: ReplicaPorts) {
+    super()
+    this.name = name
+    this.#ports = ports
+    this.#setAwareness(null)
+    this.#listen()
+    this.whenLoaded = this.#load()
+  }
+
+  get doc(): Y.Doc {
+    return this.#doc
+  }
+
+  get awareness(): Awareness {
+    return this.#awareness
+  }
+
+  get isSaved(): boolean {
+    return this.#isSaved
+  }
+
+  /** True once the server's state has arrived on the present connection. */
+  get isSynced(): boolean {
+    return this.#provider?.isSynced ?? false
+  }
+
+  get canWrite(): boolean {
+    return !this.#ending && this.#provider?.authorizedScope !== 'readonly'
+  }
+
+  /** Why this document ended for this device. */
+  get ending(): Refusal | undefined {
+    return this.#ending
+  }
+
+  /** How often this replica was thrown away. */
+  get startsOver(): number {
+    return this.#startsOver
+  }
+
+  /** Tells whether the server has not yet acknowledged the item as durable. */
+  isUnsaved(item: { client: number; clock: number }): boolean {
+    return (this.#acknowledged.get(item.client) ?? 0) <= item.clock
+  }
+
+  /** Applies edits of this device, in one update. */
+  change<T>(edit: (doc: Y.Doc) => T): T {
+    return this.#doc.transact(() => edit(this.#doc), this)
+  }
+
+  /** Tries a document again that ended: the token is new, or access was given. */
+  async retry(): Promise<void> {
+    if (!this.#ending) return
+    this.#ending = undefined
+    this.#detach()
+    this.#attach()
+    this.emit('ended')
+  }
+
+  destroy(): void {
+    this.#isDestroyed = true
+    clearTimeout(this.#stuck)
+    this.#detach()
+    this.#awareness.destroy()
+    this.#doc.destroy()
+  }
+
+  async #load(): Promise<void> {
+    const doc = this.#doc
+    try {
+      const stored = await this.#ports.store.load(this.name)
+      doc.transact(() => {
+        for (const update of stored.updates) Y.applyUpdate(doc, update)
+      }, STORED)
+      forgetPending(doc)
+      this.#acknowledged = vectorOf(stored.acknowledged)
+      const isAhead = !covers(this.#acknowledged, vectorOf(Y.encodeStateVector(doc)))
+      this.#setSaved(!stored.hasUnsaved && !isAhead)
+    } catch {
+      // A copy that can't be read is worth less than the server's.
+      await this.#ports.store.wipe(this.name).catch(() => {})
+      this.#renew()
+    }
+    if (!this.#isDestroyed) this.#attach()
+  }
+
+  #listen(): void {
+    const doc = this.#doc
+    doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin === STORED) return
+      const isLocal = origin !== this.#provider
+      if (isLocal) this.#setSaved(false)
+      this.#ports.store.append(this.name, update, isLocal, () => Y.encodeStateAsUpdate(doc))
+    })
+    doc.on('afterTransaction', (transaction: Y.Transaction) => {
+      if (transaction.origin === this.#provider) this.#acknowledge(transaction)
+    })
+  }
+
+  /** What the server sends is durable, whichever device it is from. */
+  #acknowledge({ beforeState, afterState }: Y.Transaction): void {
+    for (const [client, clock] of afterState) {
+      if (clock > (beforeState.get(client) ?? 0)) this.#acknowledged.set(client, clock)
+    }
+  }
+
+  #attach(): void {
+    const provider = new DocumentProvider({
+      name: this.name,
+      document: this.#doc,
+      awareness: this.#awareness,
+      websocketProvider: this.#ports.connection.socket,
+      token: this.#ports.token as () => Promise<string>,
+      onAuthenticationFailed: ({ reason }) => {
+        if (provider === this.#provider) void this.#onDenied(reason)
+      },
+      onAuthenticated: () => this.#onAuthenticated(provider),
+      onUnsyncedChanges: ({ number }) => this.#onUnsynced(provider, number),
+      onSynced: () => this.emit('synced'),
+    })
+    provider.on('close', () => this.emit('synced'))
+    this.#provider = provider
+    provider.attach()
+  }
+
+  #detach(): void {
+    const provider = this.#provider
+    this.#provider = undefined
+    clearTimeout(this.#stuck)
+    if (!provider) return
+    const presence = this.#awareness.getLocalState()
+    provider.destroy() // and with it the awareness
+    this.#setAwareness(presence)
+  }
+
+  #setAwareness(presence: Record<string, unknown> | null): void {
+    this.#awareness = new Awareness(this.#doc)
+    this.#awareness.setLocalState(presence)
+    this.#awareness.on('change', () => this.emit('awareness'))
+    this.emit('awareness')
+  }
+
+  #onUnsynced(provider: DocumentProvider, number: number): void {
+    clearTimeout(this.#stuck)
+    if (provider !== this.#provider) return
+    if (number === 0) this.#settle()
+    else this.#stuck = setTimeout(() => provider.recount(), STUCK_MS)
+  }
+
+  #settle(): void {
+    const vector = Y.encodeStateVector(this.#doc)
+    this.#acknowledged = vectorOf(vector)
+    this.#ports.store.settle(this.name, vector)
+    this.#setSaved(true)
+    this.emit('saved') // also while saved before: single messages may have become so
+  }
+
+  #setSaved(isSaved: boolean): void {
+    if (this.#isSaved === isSaved) return
+    this.#isSaved = isSaved
+    this.emit('saved')
+  }
+
+  #onAuthenticated(provider: DocumentProvider): void {
+    if (provider !== this.#provider) return
+    if (provider.authorizedScope === 'readonly' && !this.#isSaved) {
+      // Edits from when this device might still write would be refused one by one, for ever.
+      void this.#startOver()
+    }
+    this.emit('ended')
+  }
+
+  async #onDenied(text: string): Promise<void> {
+    if (text.startsWith(TOKEN_FAILED)) return this.#ports.connection.loseNetwork()
+    const refusal = readRefusal(text)
+    if (refusal.action === 'start-over') return this.#startOver(refusal)
+    this.#ending = refusal
+    this.#detach()
+    if (refusal.action === 'wipe') {
+      await this.#ports.store.wipe(this.name).catch(() => {})
+      this.#renew()
+    }
+    this.emit('ended')
+  }
+
+  async #startOver(refusal?: Refusal): Promise<void> {
+    this.#detach()
+    this.#startsOver += 1
+    const asides = this.#ports.unsent(
+      this.#doc,
+      (item) => this.isUnsaved(item),
+      refusal?.reason ?? 'Your role in this session allows reading only.',
+    )
+    try {
+      await this.#ports.store.layAside(asides)
+      await this.#ports.store.wipe(this.name)
+    } catch {
+      // Nothing on disk to go back to; the asides live on in the session's memory.
+    }
+    this.#renew()
+    if (this.#isDestroyed) return
+    if (refusal && this.#startsOver > MOST_STARTS) {
+      this.#ending = { ...refusal, action: 'stop' }
+      this.emit('ended')
+      return
+    }
+    this.#attach()
+  }
+
+  /** Puts a fresh document in the old one's place, with a client id of its own. */
+  #renew(): void {
+    const presence = this.#awareness.getLocalState()
+    this.#awareness.destroy()
+    this.#doc.destroy()
+    this.#doc = new Y.Doc()
+    this.#setAwareness(presence)
+    this.#acknowledged = new Map()
+    this.#listen()
+    this.#setSaved(true)
+    this.emit('document')
+  }
+}
+
+const STORED = Symbol('from the copy on disk')
+const TOKEN_FAILED = 'Failed to get token'
+const STUCK_MS = 10_000
+const MOST_STARTS = 20
+
+/** Drops what a copy with a hole holds behind it: offered to the server it would be a gap. */
+function forgetPending(doc: Y.Doc): void {
+  doc.store.pendingStructs = null
+  doc.store.pendingDs = null
+}
