@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 
 .PHONY: setup run test check bench profile
 
-setup: .venv/.ready
+setup: .venv/.ready server/segue/web/.ready
 
 # A virtual environment of its own, because Debian's Python refuses `pip install`.
 .venv/bin/uv:
@@ -13,6 +13,16 @@ setup: .venv/.ready
 
 .venv/.ready: .venv/bin/uv pyproject.toml
 	$(UV) sync -q
+	@touch $@
+
+client_js/node_modules/.ready: client_js/package.json
+	cd client_js && npm install --silent --no-audit --no-fund
+	@touch $@
+
+# The page is part of the Python package: what is installed needs no Node.
+server/segue/web/.ready: client_js/node_modules/.ready $(shell find client_js/src client_js/web -type f) \
+                         $(wildcard client_js/vite*.ts)
+	cd client_js && npm run --silent build
 	@touch $@
 
 tests/stock/node_modules/.ready: tests/stock/package.json
@@ -28,10 +38,19 @@ debian-postgres:
 	     && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; } \
 	|| echo "No PostgreSQL of Debian's here: its tests are skipped (apt install postgresql)."
 
+# The tests of the page drive Debian's browser; where it is missing it is installed, as above.
+.PHONY: debian-chromium
+debian-chromium:
+	@command -v chromium >/dev/null 2>&1 \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	     && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
+	|| echo "No chromium here: the tests of the page are skipped (apt install chromium)."
+
 run: setup
 	@.venv/bin/segue dev $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
-test: setup tests/stock/node_modules/.ready debian-postgres
+test: setup tests/stock/node_modules/.ready debian-postgres debian-chromium
+	$(if $(ARGS),,cd client_js && npm run --silent test)
 	$(PY) -m pytest -q $(ARGS)
 
 check: setup
@@ -39,6 +58,7 @@ check: setup
 	$(PY) -m ruff format --check --quiet server tests bench
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-cache
+	cd client_js && npm run --silent check
 
 bench/peers/node_modules/.ready: bench/peers/package.json
 	cd bench/peers && npm install --silent

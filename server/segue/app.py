@@ -43,6 +43,7 @@ from segue.http.cors import Cors
 from segue.http.health import OK, Checks, Readiness, health_routes
 from segue.http.openapi import openapi_route
 from segue.http.operations import Api, ApiServices
+from segue.http.pages import page_routes
 from segue.http.problems import HANDLERS
 from segue.http.seat import SyncOptions, SyncServices
 from segue.http.session_operations import OPERATIONS
@@ -191,6 +192,7 @@ class Node:
                 openapi_route(OPERATIONS),
                 WebSocketRoute("/v1/sync/{document:path}", self._sockets.sync),
                 WebSocketRoute("/v1/collab", self._sockets.collab),
+                *page_routes(),
             ],
             middleware=[Middleware(Cors, policy=self._origins)],
             exception_handlers=dict(HANDLERS),

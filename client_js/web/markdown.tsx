@@ -1,0 +1,169 @@
+/**
+ * Markdown of a model, which is hostile until shown otherwise: it becomes elements of a fixed set, never
+ * HTML. Raw HTML shows as text, images as links to them, and links lead to the web only.
+ */
+import { lexer, type Token } from 'marked'
+import type { ComponentChildren } from 'preact'
+import { memo } from 'preact/compat'
+
+const MAX_LENGTH = 100_000
+const MAX_DEPTH = 20
+
+export function Markdown({ text }: { text: string }) {
+  const blocks = blocksOf(text)
+  if (!blocks) return <p class="plain">{text}</p>
+  return (
+    <div class="markdown">
+      {blocks.map((block, index) => (
+        // Only the last block of a text that streams in is drawn anew.
+        <Block key={index} token={block} raw={block.raw} />
+      ))}
+    </div>
+  )
+}
+
+function blocksOf(text: string): Token[] | undefined {
+  if (text.length > MAX_LENGTH) return undefined
+  try {
+    return lexer(text, { gfm: true, breaks: true })
+  } catch {
+    return undefined // nested beyond the stack, say
+  }
+}
+
+const Block = memo(
+  ({ token }: { token: Token; raw: string }) => <>{render([token], 0)}</>,
+  (before, after) => before.raw === after.raw,
+)
+
+function render(tokens: readonly Token[] | undefined, depth: number): ComponentChildren {
+  if (depth > MAX_DEPTH) return tokens?.map(({ raw }) => raw).join('')
+  return tokens?.map((token) => element(token, depth + 1))
+}
+
+function element(token: Token, depth: number): ComponentChildren {
+  const inside = () => render('tokens' in token ? token.tokens : undefined, depth)
+  switch (token.type) {
+    case 'paragraph':
+      return <p dir="auto">{inside()}</p>
+    case 'heading':
+      return heading(token.depth, inside())
+    case 'list':
+      return list(token, depth)
+    case 'blockquote':
+      return <blockquote dir="auto">{inside()}</blockquote>
+    case 'code':
+      return (
+        <pre tabIndex={0}>
+          <code>{token.text}</code>
+        </pre>
+      )
+    case 'table':
+      return table(token, depth)
+    case 'hr':
+      return <hr />
+    case 'strong':
+      return <strong>{inside()}</strong>
+    case 'em':
+      return <em>{inside()}</em>
+    case 'del':
+      return <del>{inside()}</del>
+    case 'codespan':
+      return <code>{token.text}</code>
+    case 'br':
+      return <br />
+    case 'link':
+      return link(token.href, inside(), token.raw)
+    case 'image':
+      return link(token.href, token.text || 'image', token.raw)
+    case 'text':
+      return 'tokens' in token && token.tokens ? inside() : unescaped(token.text)
+    case 'escape':
+      return token.text
+    case 'checkbox':
+      return <input type="checkbox" checked={token.checked} disabled aria-label="Task" />
+    case 'space':
+    case 'def':
+      return null
+    default:
+      return token.raw // raw HTML too
+  }
+}
+
+// The page has a heading of its own above a message's.
+function heading(level: number, children: ComponentChildren) {
+  if (level <= 1) return <h3 dir="auto">{children}</h3>
+  return level === 2 ? <h4 dir="auto">{children}</h4> : <h5 dir="auto">{children}</h5>
+}
+
+function list(token: Token, depth: number) {
+  if (token.type !== 'list') return null
+  const items = token.items as readonly (Token & { tokens: Token[] })[]
+  const children = items.map((item, index) => (
+    <li key={index} dir="auto">
+      {render(item.tokens, depth)}
+    </li>
+  ))
+  if (!token.ordered) return <ul>{children}</ul>
+  return <ol start={typeof token.start === 'number' ? token.start : 1}>{children}</ol>
+}
+
+interface Cell {
+  readonly tokens: Token[]
+}
+
+function table(token: Token, depth: number) {
+  if (token.type !== 'table') return null
+  const row = (cells: readonly Cell[], Tag: 'th' | 'td') =>
+    cells.map((cell, index) => (
+      <Tag key={index} dir="auto">
+        {render(cell.tokens, depth)}
+      </Tag>
+    ))
+  return (
+    <div class="scroll" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>{row(token.header, 'th')}</tr>
+        </thead>
+        <tbody>
+          {token.rows.map((cells: readonly Cell[], index: number) => (
+            <tr key={index}>{row(cells, 'td')}</tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function link(href: string, children: ComponentChildren, raw: string): ComponentChildren {
+  const target = safeTarget(href)
+  if (!target) return raw
+  return (
+    <a href={target} title={target} target="_blank" rel="noopener noreferrer nofollow" dir="auto">
+      {children}
+    </a>
+  )
+}
+
+/** Gives the address that a link may lead to; undefined for scripts, files, and what isn't one. */
+export function safeTarget(href: string): string | undefined {
+  try {
+    const url = new URL(href)
+    return ['https:', 'http:', 'mailto:'].includes(url.protocol) ? url.href : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&amp;': '&',
+  '&lt;': '<',
+  '&gt;': '>',
+  '&quot;': '"',
+  '&#39;': "'",
+}
+
+function unescaped(text: string): string {
+  return text.replace(/&(?:amp|lt|gt|quot|#39);/g, (entity) => ENTITIES[entity] ?? entity)
+}

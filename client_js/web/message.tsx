@@ -1,0 +1,202 @@
+import { memo } from 'preact/compat'
+import { useState } from 'preact/hooks'
+import type { Message, Session } from '../src'
+import { CheckIcon, ClockIcon, EditIcon, LeftIcon, RightIcon } from './icons'
+import { Markdown } from './markdown'
+import { hueOf, initials } from './people'
+import { fullTime, timeOfDay } from './times'
+
+interface Props {
+  readonly session: Session
+  readonly message: Message
+  readonly versions: readonly string[]
+  readonly me: string
+  readonly canWrite: boolean
+}
+
+/** One message. Drawn anew only when it, or the number of its versions, changes. */
+export const MessageView = memo(
+  (props: Props) => {
+    const { message, me } = props
+    const [isEditing, setEditing] = useState(false)
+    const isOwn = message.author.kind === 'user' && message.author.id === me
+    const isAgent = message.author.kind === 'agent'
+    return (
+      <article
+        class={`message ${isOwn ? 'own' : isAgent ? 'agent' : 'other'}`}
+        aria-label={titleOf(message, isOwn)}
+      >
+        {!isOwn && <Sender message={message} />}
+        {isEditing ? (
+          <Editor {...props} onDone={() => setEditing(false)} />
+        ) : (
+          <div class="body">
+            {isAgent ? (
+              <Markdown text={message.text} />
+            ) : (
+              <p class="plain" dir="auto">
+                {message.text}
+              </p>
+            )}
+            {message.status === 'streaming' && <span class="caret-block" aria-hidden="true" />}
+          </div>
+        )}
+        <Footer {...props} isOwn={isOwn} onEdit={() => setEditing(true)} />
+      </article>
+    )
+  },
+  (before, after) =>
+    before.message === after.message &&
+    before.canWrite === after.canWrite &&
+    before.versions.join() === after.versions.join(),
+)
+
+function titleOf({ author, createdAt }: Message, isOwn: boolean): string {
+  return `${isOwn ? 'You' : author.name}, ${timeOfDay(createdAt)}`
+}
+
+function Sender({ message: { author } }: { message: Message }) {
+  return (
+    <header>
+      <span
+        class={`avatar small ${author.kind === 'agent' ? 'agent' : hueOf(author.id)}`}
+        aria-hidden="true"
+      >
+        {author.kind === 'agent' ? '✦' : initials(author.name)}
+      </span>
+      <bdi>{author.name.slice(0, 80)}</bdi>
+    </header>
+  )
+}
+
+function Footer(props: Props & { isOwn: boolean; onEdit: () => void }) {
+  const { session, message, isOwn, canWrite } = props
+  return (
+    <footer>
+      <Versions {...props} />
+      <Outcome session={session} message={message} canWrite={canWrite} />
+      {isOwn && canWrite && message.seq !== undefined && (
+        <button type="button" class="tiny" aria-label="Edit this message" onClick={props.onEdit}>
+          <EditIcon />
+        </button>
+      )}
+      {message.createdAt > 0 && (
+        <time title={fullTime(message.createdAt)}>{timeOfDay(message.createdAt)}</time>
+      )}
+      {isOwn && <Delivery message={message} />}
+    </footer>
+  )
+}
+
+function Delivery({ message }: { message: Message }) {
+  const isSending = message.status === 'sending'
+  const text = isSending ? 'Waiting to be saved' : 'Saved'
+  return (
+    <span class={`delivery ${isSending ? 'sending' : ''}`} title={text}>
+      {isSending ? <ClockIcon /> : <CheckIcon />}
+      <span class="hidden">{text}</span>
+    </span>
+  )
+}
+
+function Outcome({ session, message, canWrite }: Pick<Props, 'session' | 'message' | 'canWrite'>) {
+  const run = session.runs.find((each) => each.message === message.id)
+  switch (message.status) {
+    case 'cancelled':
+      return <span class="outcome">Stopped</span>
+    case 'error':
+      return <span class="outcome bad">{run?.error?.slice(0, 300) ?? 'This answer failed.'}</span>
+    case 'interrupted':
+      return (
+        <span class="outcome bad">
+          Interrupted
+          {canWrite && (
+            <button
+              type="button"
+              class="quiet"
+              onClick={() => session.request('resume', message.id)}
+            >
+              Go on
+            </button>
+          )}
+        </span>
+      )
+    default:
+      return null
+  }
+}
+
+function Versions({ session, message, versions }: Props) {
+  if (versions.length < 2) return null
+  const index = versions.indexOf(message.id)
+  const step = (by: number) => {
+    const other = versions[index + by]
+    if (other !== undefined) session.switchTo(other)
+  }
+  return (
+    <span class="versions">
+      <button
+        type="button"
+        class="tiny"
+        aria-label="Earlier version"
+        disabled={index <= 0}
+        onClick={() => step(-1)}
+      >
+        <LeftIcon />
+      </button>
+      {index + 1} / {versions.length}
+      <button
+        type="button"
+        class="tiny"
+        aria-label="Later version"
+        disabled={index >= versions.length - 1}
+        onClick={() => step(1)}
+      >
+        <RightIcon />
+      </button>
+    </span>
+  )
+}
+
+function Editor({ session, message, onDone }: Props & { onDone: () => void }) {
+  const [text, setText] = useState(message.text)
+  const [problem, setProblem] = useState('')
+  const save = async () => {
+    try {
+      if (text !== message.text) await session.sendMessage(text, { supersedes: message.id })
+      onDone()
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : String(error))
+    }
+  }
+  return (
+    <form
+      class="edit"
+      onSubmit={(event) => {
+        event.preventDefault()
+        void save()
+      }}
+    >
+      <textarea
+        aria-label="New version of the message"
+        value={text}
+        rows={Math.min(8, text.split('\n').length + 1)}
+        onInput={(event) => setText(event.currentTarget.value)}
+        onKeyDown={(event) => event.key === 'Escape' && onDone()}
+      />
+      {problem !== '' && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      <div class="row">
+        <button type="button" class="quiet" onClick={onDone}>
+          Cancel
+        </button>
+        <button type="submit" class="primary">
+          Send as a new version
+        </button>
+      </div>
+    </form>
+  )
+}
