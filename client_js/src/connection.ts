@@ -119,7 +119,7 @@ export class Connection extends Emitter<'status'> {
   /** Has a connection prove soon that it is alive: the device woke up, or changed networks. */
   probe(): void {
     if (this.status === 'connected') this.#heartbeat.beat()
-    else if (!this.#failure) this.connect()
+    else if (!this.#failure && this.socket.webSocket === null) this.connect() // none is under way
   }
 
   /** The browser says that there is no network. It is tried all the same: a server may be on the machine. */

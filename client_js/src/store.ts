@@ -46,6 +46,8 @@ export interface Aside {
   readonly refused?: string
 }
 
+const OPENING: StoreState = { kind: 'disk' }
+
 /** A store that is still being opened; what is written meanwhile follows in order. */
 export class DeferredStore implements Store {
   #store: Store | undefined
@@ -62,7 +64,7 @@ export class DeferredStore implements Store {
   }
 
   get state(): StoreState {
-    return this.#store?.state ?? { kind: 'disk' }
+    return this.#store?.state ?? OPENING
   }
 
   async load(document: string): Promise<Stored> {

@@ -26,23 +26,25 @@ export function Log({ client, session, me }: { client: Client; session: Session;
     <div class="log-place">
       {/* Not live: word by word is no way to listen. What matters is said by the announcer. */}
       <div class="log" role="log" aria-live="off" aria-label="Conversation" ref={box} tabIndex={0}>
-        {mayHaveMore && (
-          <button type="button" class="quiet older" onClick={() => void more()}>
-            Show older messages
-          </button>
-        )}
-        {messages.length === 0 && <Welcome session={session} />}
-        {shown.map((message) => (
-          <MessageView
-            key={message.id}
-            session={session}
-            message={message}
-            versions={session.versionsOf(message.id).map(({ id }) => id)}
-            me={me}
-            canWrite={canWrite}
-          />
-        ))}
-        <Typing session={session} me={me} />
+        <div class="messages">
+          {mayHaveMore && (
+            <button type="button" class="quiet older" onClick={() => void more()}>
+              Show older messages
+            </button>
+          )}
+          {messages.length === 0 && <Welcome session={session} />}
+          {shown.map((message) => (
+            <MessageView
+              key={message.id}
+              session={session}
+              message={message}
+              versions={session.versionsOf(message.id).map(({ id }) => id)}
+              me={me}
+              canWrite={canWrite}
+            />
+          ))}
+          <Typing session={session} me={me} />
+        </div>
       </div>
       {!isAtEnd && (
         <button type="button" class="to-end" aria-label="To the newest message" onClick={toEnd}>
@@ -78,9 +80,9 @@ function useFollowing(box: { current: HTMLDivElement | null }, messages: readonl
       follows.current = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX
       setAtEnd(follows.current)
     }
-    // The keyboard of a phone, or a picture of the panel, changes the room there is.
+    // Words stream in, fonts arrive, a phone's keyboard opens: all of it moves the end.
     const resized = new ResizeObserver(() => follows.current && toEnd())
-    resized.observe(element)
+    for (const each of [element, element.firstElementChild]) if (each) resized.observe(each)
     element.addEventListener('scroll', look, { passive: true })
     return () => {
       resized.disconnect()
