@@ -5,6 +5,7 @@
  */
 import type * as Y from 'yjs'
 import { type Author, addMessage, type Message, readMessage } from './messages'
+import type { Refusal } from './refusals'
 import type { IsUnsaved, Replica } from './replica'
 import type { Aside, Store } from './store'
 import { wellFormed } from './texts'
@@ -54,8 +55,17 @@ export class Asides {
     await this.#store.dropAside(id).catch(() => {})
   }
 
-  /** Marks the one that was being offered, if it was alone: then it is what the server refused. */
-  blame(collected: readonly Aside[], reason: string): readonly Aside[] {
+  /** Forgets all: the session was deleted. */
+  async dropAll(): Promise<void> {
+    for (const { id } of this.#asides) await this.drop(id)
+  }
+
+  /**
+   * Marks what is not to be offered again: all if the role is what stands in the way, and the one that
+   * was being offered if it was alone, for then it is what the server refused.
+   */
+  blame(collected: readonly Aside[], { reason, action }: Refusal): readonly Aside[] {
+    if (action === 'stop') return collected.map((aside) => ({ ...aside, refused: reason }))
     const [only] = collected
     if (collected.length !== 1 || only?.id !== this.#offered?.id || !only) return collected
     return [{ ...only, refused: reason }]

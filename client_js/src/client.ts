@@ -49,7 +49,6 @@ export class Client extends Emitter<'status' | 'identity'> {
     this.http = new Http(origin, options.token, () => this.#connection.isCut)
     this.#connection.subscribe('status', () => this.emit('status'))
     this.#store.onTrouble(() => this.emit('status'))
-    this.#connection.connect()
   }
 
   get identity(): Identity | undefined {

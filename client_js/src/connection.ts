@@ -46,6 +46,7 @@ export class Connection extends Emitter<'status'> {
   readonly #beating: ReturnType<typeof setInterval>
   readonly #unlisten: () => void
   #waiting: ReturnType<typeof setTimeout> | undefined
+  #isWanted = false
   #hasHeard = false
   #wasConnected = false
   #cut = false
@@ -98,10 +99,16 @@ export class Connection extends Emitter<'status'> {
     return this.#cut
   }
 
+  /** Connects for the first time. Not before there is a document: the server closes an idle socket. */
+  open(): void {
+    if (!this.#isWanted) this.connect()
+  }
+
   /** Connects now, whatever wait is left; a failure is forgotten. */
   connect(): void {
     clearTimeout(this.#waiting)
     this.#failure = undefined
+    this.#isWanted = true
     if (this.#cut) return
     this.#silentBeats = 0
     void this.socket.connect()
@@ -113,11 +120,12 @@ export class Connection extends Emitter<'status'> {
     if (this.#cut === cut) return
     this.#cut = cut
     if (cut) this.#drop('The network of this device was switched off.')
-    else this.connect()
+    else if (this.#isWanted) this.connect()
   }
 
   /** Has a connection prove soon that it is alive: the device woke up, or changed networks. */
   probe(): void {
+    if (!this.#isWanted) return
     if (this.status === 'connected') this.#heartbeat.beat()
     else if (!this.#failure && this.socket.webSocket === null) this.connect() // none is under way
   }

@@ -17,6 +17,8 @@ export class DocumentProvider extends HocuspocusProvider {
   }
 
   override onClose(): void {
+    // The server confirms that an earlier provider of this document has left: not this one.
+    if (this.configuration.websocketProvider.webSocket !== null) return
     this.#inHandshake = false
     super.onClose()
   }

@@ -3,15 +3,15 @@ export interface Refusal {
   readonly code: number
   /** The server's words: what happened and why. */
   readonly reason: string
-  readonly action: 'start-over' | 'wipe' | 'sign-in' | 'stop' | 'retry'
+  readonly action: 'start-over' | 'wipe' | 'sign-in' | 'stop' | 'wait' | 'retry'
 }
 
 const ACTIONS: Readonly<Record<number, Refusal['action']>> = {
   4400: 'start-over',
   4412: 'start-over',
-  4413: 'start-over',
   4410: 'wipe',
   4401: 'sign-in',
+  4504: 'wait',
 }
 
 /** Reads a PermissionDenied: its text begins with the close code it stands for. */
@@ -22,6 +22,6 @@ export function readRefusal(text: string): Refusal {
 
 /** Judges the code and reason that a socket was closed with. */
 export function refusal(code: number, reason: string): Refusal {
-  const isFinal = (code >= 4400 && code < 4500) || code === 4504
+  const isFinal = code >= 4400 && code < 4500
   return { code, reason, action: ACTIONS[code] ?? (isFinal ? 'stop' : 'retry') }
 }

@@ -28,7 +28,7 @@ export interface ReplicaPorts {
   readonly store: Store
   readonly token: Token
   /** Collects what a document that is thrown away holds unsaved. */
-  readonly unsent: (doc: Y.Doc, isUnsaved: IsUnsaved, reason: string) => Aside[]
+  readonly unsent: (doc: Y.Doc, isUnsaved: IsUnsaved, refusal: Refusal) => Aside[]
 }
 
 type Topic = 'document' | 'saved' | 'synced' | 'awareness' | 'ended'
@@ -38,6 +38,7 @@ export class Replica extends Emitter<Topic> {
   readonly whenLoaded: Promise<void>
   #doc = new Y.Doc()
   #awareness!: Awareness
+  #presence: Record<string, unknown> | null = null
   #provider: DocumentProvider | undefined
   #acknowledged: Map<number, number> = new Map()
   #isSaved = true
@@ -45,14 +46,17 @@ export class Replica extends Emitter<Topic> {
   #isDestroyed = false
   #startsOver = 0
   #stuck: ReturnType<typeof setTimeout> | undefined
+  #waiting: ReturnType<typeof setTimeout> | undefined
+  readonly #unlisten: () => void
   readonly #ports: ReplicaPorts
 
   constructor(name: string, ports: ReplicaPorts) {
     super()
     this.name = name
     this.#ports = ports
-    this.#setAwareness(null)
+    this.#setAwareness()
     this.#listen()
+    this.#unlisten = onPageShown(() => this.#awareness.setLocalState(this.#presence))
     this.whenLoaded = this.#load()
   }
 
@@ -92,9 +96,23 @@ export class Replica extends Emitter<Topic> {
     return (this.#acknowledged.get(item.client) ?? 0) <= item.clock
   }
 
-  /** Applies edits of this device, in one update. */
+  /**
+   * Applies edits of this device, in one update.
+   * @throws Error if this device may only read
+   */
   change<T>(edit: (doc: Y.Doc) => T): T {
+    if (this.#provider?.authorizedScope === 'readonly') throw new Error(READ_ONLY)
     return this.#doc.transact(() => edit(this.#doc), this)
+  }
+
+  /** What others see of this connection. */
+  get presence(): Record<string, unknown> | null {
+    return this.#presence
+  }
+
+  set presence(presence: Record<string, unknown> | null) {
+    this.#presence = presence
+    this.#awareness.setLocalState(presence)
   }
 
   /** Tries a document again that ended: the token is new, or access was given. */
@@ -108,7 +126,8 @@ export class Replica extends Emitter<Topic> {
 
   destroy(): void {
     this.#isDestroyed = true
-    clearTimeout(this.#stuck)
+    this.#unlisten()
+    clearTimeout(this.#waiting)
     this.#detach()
     this.#awareness.destroy()
     this.#doc.destroy()
@@ -141,7 +160,8 @@ export class Replica extends Emitter<Topic> {
       if (isLocal) this.#setSaved(false)
       this.#ports.store.append(this.name, update, isLocal, () => Y.encodeStateAsUpdate(doc))
     })
-    doc.on('afterTransaction', (transaction: Y.Transaction) => {
+    // Before those are called who read a message, and ask whether it is unsaved.
+    doc.on('beforeObserverCalls', (transaction: Y.Transaction) => {
       if (transaction.origin === this.#provider) this.#acknowledge(transaction)
     })
   }
@@ -169,6 +189,7 @@ export class Replica extends Emitter<Topic> {
     })
     provider.on('close', () => this.emit('synced'))
     this.#provider = provider
+    this.#ports.connection.open()
     provider.attach()
   }
 
@@ -177,14 +198,13 @@ export class Replica extends Emitter<Topic> {
     this.#provider = undefined
     clearTimeout(this.#stuck)
     if (!provider) return
-    const presence = this.#awareness.getLocalState()
     provider.destroy() // and with it the awareness
-    this.#setAwareness(presence)
+    this.#setAwareness()
   }
 
-  #setAwareness(presence: Record<string, unknown> | null): void {
+  #setAwareness(): void {
     this.#awareness = new Awareness(this.#doc)
-    this.#awareness.setLocalState(presence)
+    this.#awareness.setLocalState(this.#presence)
     this.#awareness.on('change', () => this.emit('awareness'))
     this.emit('awareness')
   }
@@ -214,7 +234,7 @@ export class Replica extends Emitter<Topic> {
     if (provider !== this.#provider) return
     if (provider.authorizedScope === 'readonly' && !this.#isSaved) {
       // Edits from when this device might still write would be refused one by one, for ever.
-      void this.#startOver()
+      void this.#startOver({ code: 0, reason: READ_ONLY, action: 'stop' })
     }
     this.emit('ended')
   }
@@ -225,6 +245,7 @@ export class Replica extends Emitter<Topic> {
     if (refusal.action === 'start-over') return this.#startOver(refusal)
     this.#ending = refusal
     this.#detach()
+    if (refusal.action === 'wait') this.#waiting = setTimeout(() => void this.retry(), WAIT_MS)
     if (refusal.action === 'wipe') {
       await this.#ports.store.wipe(this.name).catch(() => {})
       this.#renew()
@@ -232,14 +253,10 @@ export class Replica extends Emitter<Topic> {
     this.emit('ended')
   }
 
-  async #startOver(refusal?: Refusal): Promise<void> {
+  async #startOver(refusal: Refusal): Promise<void> {
     this.#detach()
     this.#startsOver += 1
-    const asides = this.#ports.unsent(
-      this.#doc,
-      (item) => this.isUnsaved(item),
-      refusal?.reason ?? 'Your role in this session allows reading only.',
-    )
+    const asides = this.#ports.unsent(this.#doc, (item) => this.isUnsaved(item), refusal)
     try {
       await this.#ports.store.layAside(asides)
       await this.#ports.store.wipe(this.name)
@@ -248,7 +265,7 @@ export class Replica extends Emitter<Topic> {
     }
     this.#renew()
     if (this.#isDestroyed) return
-    if (refusal && this.#startsOver > MOST_STARTS) {
+    if (this.#startsOver > MOST_STARTS) {
       this.#ending = { ...refusal, action: 'stop' }
       this.emit('ended')
       return
@@ -258,11 +275,10 @@ export class Replica extends Emitter<Topic> {
 
   /** Puts a fresh document in the old one's place, with a client id of its own. */
   #renew(): void {
-    const presence = this.#awareness.getLocalState()
     this.#awareness.destroy()
     this.#doc.destroy()
     this.#doc = new Y.Doc()
-    this.#setAwareness(presence)
+    this.#setAwareness()
     this.#acknowledged = new Map()
     this.#listen()
     this.#setSaved(true)
@@ -272,8 +288,17 @@ export class Replica extends Emitter<Topic> {
 
 const STORED = Symbol('from the copy on disk')
 const TOKEN_FAILED = 'Failed to get token'
+const READ_ONLY = 'You may only read in this session. Ask its owner to write.'
 const STUCK_MS = 10_000
+const WAIT_MS = 30_000
 const MOST_STARTS = 20
+
+/** A page that comes back from the browser's cache was told to have left. */
+function onPageShown(callback: () => void): () => void {
+  if (typeof window === 'undefined') return () => {}
+  window.addEventListener('pageshow', callback)
+  return () => window.removeEventListener('pageshow', callback)
+}
 
 /** Drops what a copy with a hole holds behind it: offered to the server it would be a gap. */
 function forgetPending(doc: Y.Doc): void {

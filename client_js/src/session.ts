@@ -62,13 +62,13 @@ export class Session extends Emitter<SessionTopic> {
     this.#ports = ports
     const replica = new Replica(id, {
       ...ports,
-      unsent: (doc, isUnsaved, reason) => this.#unsent(doc, isUnsaved, reason),
+      unsent: (doc, isUnsaved, refusal) => this.#unsent(doc, isUnsaved, refusal),
     })
     this.#replica = replica
     this.#messages = new MessageList(replica, () => ports.author()?.id ?? '', this.#onMessages)
     this.#asides = new Asides(replica, ports.store, ports.author, () => this.emit('asides'))
     this.artifacts = new Artifacts(replica, () => this.emit('artifacts'))
-    if (ports.presence) replica.awareness.setLocalState({ ...ports.presence })
+    if (ports.presence) replica.presence = { ...ports.presence }
     this.#follow()
   }
 
@@ -149,13 +149,12 @@ export class Session extends Emitter<SessionTopic> {
   }
 
   getPresence(): Presence | undefined {
-    return readPresence(this.#replica.awareness.getLocalState())
+    return readPresence(this.#replica.presence)
   }
 
   /** Changes what others see of this connection. */
   updatePresence(change: Partial<Presence>): void {
-    const { awareness } = this.#replica
-    awareness.setLocalState({ ...awareness.getLocalState(), ...change })
+    this.#replica.presence = { ...this.#replica.presence, ...change }
   }
 
   /**
@@ -251,6 +250,9 @@ export class Session extends Emitter<SessionTopic> {
     for (const topic of ['saved', 'synced', 'ended'] as const) {
       this.#replica.subscribe(topic, () => this.#statusChanged())
     }
+    this.#replica.subscribe('ended', () => {
+      if (this.#replica.ending?.action === 'wipe') void this.#asides.dropAll()
+    })
     this.#replica.subscribe('awareness', () => this.#presenceChanged())
     this.#ends.push(connection.subscribe('status', () => this.#statusChanged()))
     store.onTrouble(() => this.#statusChanged())
@@ -305,7 +307,7 @@ export class Session extends Emitter<SessionTopic> {
     }
   }
 
-  #unsent(doc: Y.Doc, isUnsaved: IsUnsaved, reason: string): Aside[] {
+  #unsent(doc: Y.Doc, isUnsaved: IsUnsaved, refusal: Refusal): Aside[] {
     const user = this.#ports.author()?.id ?? ''
     const messages = unsentMessages(doc, isUnsaved, user).map(
       ({ id, text, createdAt, supersedes }) => ({
@@ -317,7 +319,7 @@ export class Session extends Emitter<SessionTopic> {
       }),
     )
     const collected = [
-      ...this.#asides.blame(messages, reason),
+      ...this.#asides.blame(messages, refusal),
       ...this.#unsentArtifacts(doc, isUnsaved),
     ]
     this.#asides.add(collected)

@@ -115,11 +115,22 @@ export class DeferredStore implements Store {
 export async function openStore(scope: string): Promise<Store> {
   try {
     if (typeof indexedDB === 'undefined') throw new Error('This browser has no IndexedDB.')
-    return await IndexedDbStore.open(scope)
+    return await withinPatience(IndexedDbStore.open(scope))
   } catch (error) {
     return new MemoryStore(error instanceof Error ? error.message : String(error))
   }
 }
+
+/** Some browsers leave a request without any answer; nobody waits for that. */
+function withinPatience<T>(opening: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const text = "This device's storage does not answer. Keep the page open until all is saved."
+    const timer = setTimeout(() => reject(new Error(text)), PATIENCE_MS)
+    opening.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
+
+const PATIENCE_MS = 5_000
 
 /** Keeps nothing but asides, and those as long as the page lives. */
 export class MemoryStore implements Store {

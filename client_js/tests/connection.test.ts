@@ -1,0 +1,290 @@
+/** How a connection is kept, lost and found again, against a scripted server and a scripted clock. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type Client, createClient, MemoryStore, type Session } from '../src'
+import { Backoff } from '../src/backoff'
+import { addMessage } from '../src/messages'
+import { ScriptedServer, tokenOf } from './scripted-server'
+
+let server: ScriptedServer
+let client: Client
+let session: Session
+
+beforeEach(async () => {
+  vi.useFakeTimers()
+  server = new ScriptedServer()
+  client = createClient({
+    url: 'http://segue.test',
+    token: tokenOf('ann'),
+    device: { id: 'phone' },
+    WebSocket: server.WebSocket,
+    store: new MemoryStore('a test'),
+  })
+  session = client.enterSession('trip')
+  await pass(10)
+})
+
+afterEach(() => {
+  client.destroy()
+  vi.useRealTimers()
+})
+
+/** Lets time pass, and what it sets off come to rest. */
+async function pass(ms: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms)
+}
+
+test('nothing is connected before there is a document', async () => {
+  const other = new ScriptedServer()
+  const idle = createClient({
+    url: 'http://segue.test',
+    token: tokenOf('ann'),
+    WebSocket: other.WebSocket,
+    store: new MemoryStore('a test'),
+  })
+  await pass(60_000)
+  expect(other.sockets).toHaveLength(0)
+  idle.destroy()
+})
+
+test('a line that went silent is found within ten seconds, and another is made', async () => {
+  expect(session.getStatus()).toBe('connected')
+  await pass(6_000)
+  server.answers = false
+  await pass(10_000)
+  expect(session.getStatus()).not.toBe('connected')
+  server.answers = true
+  await pass(30_000)
+  expect(session.getStatus()).toBe('connected')
+})
+
+test('a line that answers pings is left alone', async () => {
+  await pass(120_000)
+  expect(server.sockets).toHaveLength(1)
+  expect(server.kinds('trip').filter((kind) => kind === 'stateless ping').length).toBeGreaterThan(
+    30,
+  )
+})
+
+test('an attempt that nobody answers is given up', async () => {
+  server.answers = false
+  server.socket.drop(1006)
+  await pass(30_000)
+  expect(server.sockets.length).toBeGreaterThan(2)
+})
+
+test('a server that is away is asked ever less often', async () => {
+  server.isUp = false
+  server.socket.drop(1006)
+  await pass(60_000)
+  const first = server.sockets.length
+  await pass(600_000)
+  const later = server.sockets.length - first
+  expect(first).toBeLessThan(12)
+  expect(later).toBeGreaterThanOrEqual(600 / 30 - 1)
+  expect(later).toBeLessThanOrEqual(600 / 15 + 1)
+})
+
+test('a server that accepts and then drops is asked ever less often, too', async () => {
+  server.socket.drop(1013, 'Starting.')
+  for (let second = 0; second < 60; second++) {
+    await pass(1_000)
+    if (server.socket.readyState === 1) server.socket.drop(1013, 'Starting.')
+  }
+  expect(server.sockets.length).toBeLessThan(12)
+})
+
+test('a connection that has held is followed by a quick return', async () => {
+  server.isUp = false
+  server.socket.drop(1006)
+  await pass(60_000)
+  server.isUp = true
+  await pass(60_000)
+  expect(session.getStatus()).toBe('connected')
+  const before = server.sockets.length
+  server.socket.drop(1012, 'The server restarts.')
+  await pass(1_000)
+  expect(server.sockets.length).toBe(before + 1)
+  expect(session.getStatus()).toBe('connected')
+})
+
+test('a final refusal of the whole connection is told, and nobody comes back', async () => {
+  server.socket.drop(4403, 'This origin may not connect. Set SEGUE_ORIGINS.')
+  await pass(300_000)
+  expect(server.sockets).toHaveLength(1)
+  expect(session.getSaveState()).toMatchObject({
+    kind: 'ended',
+    reason: 'This origin may not connect. Set SEGUE_ORIGINS.',
+  })
+})
+
+test('a network that is cut stays cut, and comes back at once', async () => {
+  client.cutNetwork(true)
+  expect(session.getSaveState().kind).toBe('offline')
+  await pass(120_000)
+  expect(server.sockets).toHaveLength(1)
+  client.cutNetwork(false)
+  await pass(10)
+  expect(session.getSaveState().kind).toBe('saved')
+})
+
+test('waits grow from about one second to half a minute, spread by half', () => {
+  const longest = new Backoff(() => 1)
+  const shortest = new Backoff(() => 0)
+  const waits = Array.from({ length: 8 }, () => [shortest.nextMs(), longest.nextMs()])
+  expect(waits[0]).toEqual([500, 1_000])
+  expect(waits.at(-1)).toEqual([15_000, 30_000])
+})
+
+describe('what goes over the line', () => {
+  test('after an offline spell the handshake comes first, and carries what was typed', async () => {
+    server.socket.drop(1006)
+    await session.sendMessage('typed offline')
+    server.received.length = 0
+    await pass(3_000)
+    const kinds = server.kinds('trip').filter((kind) => !kind.startsWith('stateless'))
+    expect(kinds.slice(0, 2)).toEqual(['token', 'step 1'])
+    expect(kinds).not.toContain('update')
+    expect(server.doc.getMap('messages').size).toBe(1)
+  })
+
+  test('the confirmation that an earlier provider left does not stop edits', async () => {
+    server.confirmLeft('trip')
+    await session.sendMessage('still sent')
+    expect(server.doc.getMap('messages').size).toBe(1)
+    expect(session.getSyncStatus()).toBe('synchronized')
+  })
+})
+
+describe('saved', () => {
+  test('is said when the server has acknowledged, and not before', async () => {
+    server.acknowledges = false
+    await session.sendMessage('one')
+    await session.sendMessage('two')
+    expect(session.getSaveState()).toMatchObject({ kind: 'saving', waiting: 2 })
+    server.acknowledge('trip')
+    expect(session.getSaveState()).toMatchObject({ kind: 'saving', waiting: 2 })
+    server.acknowledge('trip')
+    expect(session.getSaveState()).toMatchObject({ kind: 'saved', waiting: 0 })
+  })
+
+  test('is never said with something unsaved, over fifty lost connections', async () => {
+    for (let round = 0; round < 50; round++) {
+      server.acknowledges = false
+      await session.sendMessage(`round ${round}`)
+      expect(session.getSyncStatus()).toBe('synchronizing')
+      server.socket.drop(1006)
+      expect(session.getSyncStatus()).toBe('synchronizing')
+      server.acknowledges = true
+      await pass(40_000)
+      expect(session.getSyncStatus()).toBe('synchronized')
+    }
+    expect(server.doc.getMap('messages').size).toBe(50)
+  })
+
+  test('comes true in the end when an acknowledgement got lost', async () => {
+    server.acknowledges = false
+    await session.sendMessage('its acknowledgement never comes')
+    server.acknowledges = true
+    await pass(15_000)
+    expect(session.getSyncStatus()).toBe('synchronized')
+  })
+
+  test("another device's message is saved from the start", async () => {
+    server.acknowledges = false
+    await session.sendMessage('mine')
+    const update = await new Promise<Uint8Array>((resolve) => {
+      server.doc.once('update', resolve)
+      server.doc.transact(() =>
+        addMessage(server.doc, {
+          id: 'other',
+          author: { kind: 'user', id: 'ann', name: 'Ann', device: 'laptop' },
+          text: 'from the laptop',
+          createdAt: 1,
+        }),
+      )
+    })
+    server.broadcast('trip', update)
+    const found = session.messages.find(({ id }) => id === 'other')
+    expect(found?.status).not.toBe('sending')
+    expect(session.getSaveState().waiting).toBe(1)
+  })
+})
+
+describe('refusals', () => {
+  test('a viewer may not write, and what was written before is kept for them', async () => {
+    client.cutNetwork(true)
+    await session.sendMessage('written as an editor')
+    server.scope = 'readonly'
+    client.cutNetwork(false)
+    await pass(100)
+    expect(session.canWrite).toBe(false)
+    expect(session.asides).toMatchObject([{ text: 'written as an editor' }])
+    expect(session.asides[0]?.refused).toContain('only read')
+    expect(session.getSaveState().kind).toBe('saved')
+    await expect(session.sendMessage('more')).rejects.toThrow('only read')
+    expect(() => session.stop('some run')).toThrow('only read')
+  })
+
+  test('what is refused again when offered alone is kept aside, and the rest gets through', async () => {
+    server.refuses = ({ kind, bytes }) =>
+      kind === 'update' && new TextDecoder().decode(bytes).includes('poison')
+        ? '4400 The change was refused: poison.'
+        : undefined
+    await session.sendMessage('good')
+    await session.sendMessage('poison')
+    await pass(1_000)
+    await session.sendMessage('more')
+    await pass(1_000)
+    expect(session.messages.map(({ text }) => text)).toEqual(['good', 'more'])
+    expect(session.asides).toMatchObject([
+      { text: 'poison', refused: 'The change was refused: poison.' },
+    ])
+    expect(session.getSaveState().kind).toBe('saved')
+    await session.dropAside(session.asides[0]?.id ?? '')
+    expect(session.asides).toEqual([])
+  })
+
+  test('a new generation starts over, with new client ids and what was unsent', async () => {
+    const { doc } = session
+    client.cutNetwork(true)
+    await session.sendMessage('unsent')
+    let isOld = true
+    server.refuses = ({ kind }) => {
+      if (!isOld || kind !== 'step 1') return undefined
+      isOld = false
+      return '4412 The session was rewritten since this copy was made.'
+    }
+    client.cutNetwork(false)
+    await pass(1_000)
+    expect(session.doc).not.toBe(doc)
+    expect(session.doc.clientID).not.toBe(doc.clientID)
+    expect(session.messages.map(({ text }) => text)).toEqual(['unsent'])
+    expect(session.asides).toEqual([])
+  })
+
+  test('a deleted session is wiped, whatever was unsent', async () => {
+    await session.sendMessage('to be gone')
+    server.deny('trip', '4410 The session was deleted.')
+    await pass(10)
+    expect(session.messages).toEqual([])
+    expect(session.asides).toEqual([])
+    expect(session.ending).toMatchObject({ code: 4410, action: 'wipe' })
+  })
+
+  test('a session that waits for an operator is tried again', async () => {
+    server.deny('trip', '4504 The stored session can not be opened.')
+    await pass(10)
+    expect(session.ending?.code).toBe(4504)
+    await pass(31_000)
+    expect(session.ending).toBeUndefined()
+    expect(session.getSaveState().kind).toBe('saved')
+  })
+
+  test('refused for ever, it does not start over for ever', async () => {
+    server.refuses = ({ kind }) => (kind === 'step 1' ? '4400 Never.' : undefined)
+    server.socket.drop(1006)
+    await pass(600_000)
+    expect(session.ending).toMatchObject({ reason: 'Never.', action: 'stop' })
+    expect(server.kinds('trip').filter((kind) => kind === 'step 1').length).toBeLessThan(40)
+  })
+})
