@@ -139,12 +139,35 @@ describe('what goes over the line', () => {
   test('after an offline spell the handshake comes first, and carries what was typed', async () => {
     server.socket.drop(1006)
     await session.sendMessage('typed offline')
+    for (const typing of [true, false, true]) session.updatePresence({ typing })
     server.received.length = 0
     await pass(3_000)
     const kinds = server.kinds('trip').filter((kind) => !kind.startsWith('stateless'))
     expect(kinds.slice(0, 2)).toEqual(['token', 'step 1'])
     expect(kinds).not.toContain('update')
+    expect(kinds.filter((kind) => kind === 'awareness')).toHaveLength(1)
     expect(server.doc.getMap('messages').size).toBe(1)
+  })
+
+  test('what is typed while a fresh token is awaited does not go in front of the handshake', async () => {
+    const slow = new ScriptedServer()
+    const other = createClient({
+      url: 'http://segue.test',
+      token: () => new Promise((resolve) => setTimeout(() => resolve(tokenOf('ann')), 1_000)),
+      WebSocket: slow.WebSocket,
+      store: new MemoryStore('a test'),
+    })
+    const trip = other.enterSession('trip')
+    await pass(5_000)
+    slow.socket.drop(1006)
+    await pass(1_500)
+    expect(slow.socket.readyState).toBe(1)
+    slow.received.length = 0
+    await trip.sendMessage('typed meanwhile')
+    expect(slow.kinds('trip')).toEqual([])
+    await pass(3_000)
+    expect(slow.doc.getMap('messages').size).toBe(1)
+    other.destroy()
   })
 
   test('the confirmation that an earlier provider left does not stop edits', async () => {
