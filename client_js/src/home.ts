@@ -46,8 +46,9 @@ export class Home extends Emitter<'sessions' | 'profile' | 'drafts' | 'status'> 
     return this.#replica.whenLoaded
   }
 
+  /** True when nothing waits for the server, which keeps no home for a guest. */
   get isSaved(): boolean {
-    return this.#replica.isSaved
+    return this.#replica.isSaved || this.#replica.ending !== undefined
   }
 
   get isSynced(): boolean {

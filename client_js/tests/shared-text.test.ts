@@ -61,7 +61,8 @@ test('a composition that came to nothing shows what others typed meanwhile', () 
 describe('an index', () => {
   test.each([
     [5, [{ insert: 'ab' }], 7],
-    [5, [{ retain: 5 }, { insert: 'ab' }], 7],
+    [5, [{ retain: 5 }, { insert: 'ab' }], 5],
+    [5, [{ retain: 4 }, { insert: 'ab' }], 7],
     [5, [{ retain: 6 }, { insert: 'ab' }], 5],
     [5, [{ delete: 3 }], 2],
     [5, [{ retain: 3 }, { delete: 10 }], 3],

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Client, Session } from '../src'
-import { badgeText } from './badge'
+import { badgeText, useSaveState } from './badge'
 import { useValue } from './hooks'
 
 const SETTLED_MS = 1_000
@@ -16,7 +16,7 @@ export function Announcer({
   session: Session
   me: string
 }) {
-  const state = useValue(session, 'status', () => badgeText(session.getSaveState()))
+  const state = badgeText(useSaveState(client, session))
   const storage = useValue(client, 'status', () => client.storage)
   const messages = useValue(session, 'messages', () => session.messages)
   const last = messages.at(-1)

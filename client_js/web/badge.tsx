@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { SaveState, Session } from '../src'
+import type { Client, SaveState, Session } from '../src'
 import { useValue } from './hooks'
 
 /** Says in a word whether it is safe to close the lid; why and what to do on a tap. */
-export function Badge({ session, onRetry }: { session: Session; onRetry: () => void }) {
-  const state = useValue(session, 'status', () => session.getSaveState())
+export function Badge({ client, session }: { client: Client; session: Session }) {
+  const state = useSaveState(client, session)
   const [isOpen, setOpen] = useState(false)
   const root = useRef<HTMLDivElement>(null)
   useEffect(() => {
@@ -36,7 +36,7 @@ export function Badge({ session, onRetry }: { session: Session; onRetry: () => v
         <div class="popover" id="badge-reason">
           <p>{state.reason}</p>
           {state.kind !== 'saved' && state.kind !== 'saving' && (
-            <button type="button" class="quiet" onClick={onRetry}>
+            <button type="button" class="quiet" onClick={() => session.retry()}>
               Try now
             </button>
           )}
@@ -44,6 +44,18 @@ export function Badge({ session, onRetry }: { session: Session; onRetry: () => v
       )}
     </div>
   )
+}
+
+/** What is true of the conversation and of what is half-typed in it, which is kept at home. */
+export function useSaveState(client: Client, session: Session): SaveState {
+  const state = useValue(session, 'status', () => session.getSaveState())
+  const isHomeSaved = useValue(client.home, 'status', () => client.home.isSaved)
+  if (state.kind !== 'saved' || isHomeSaved) return state
+  return {
+    ...state,
+    kind: 'saving',
+    reason: 'The server has not confirmed what is half-typed yet.',
+  }
 }
 
 export function badgeText({ kind, waiting }: SaveState): string {

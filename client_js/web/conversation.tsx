@@ -32,6 +32,7 @@ export function Conversation({ client, id, onMenu }: Props) {
     <>
       <main class="conversation">
         <Header
+          client={client}
           session={session}
           me={me}
           panel={panel}
@@ -73,6 +74,7 @@ export function Conversation({ client, id, onMenu }: Props) {
 }
 
 interface HeaderProps {
+  readonly client: Client
   readonly session: Session
   readonly me: string
   readonly panel: Panel | undefined
@@ -81,14 +83,14 @@ interface HeaderProps {
   readonly onShare: () => void
 }
 
-function Header({ session, me, panel, onMenu, onPanel, onShare }: HeaderProps) {
+function Header({ client, session, me, panel, onMenu, onPanel, onShare }: HeaderProps) {
   return (
     <header class="top">
       <button type="button" class="tool menu" aria-label="Conversations" onClick={onMenu}>
         <MenuIcon />
       </button>
       <Title session={session} />
-      <Badge session={session} onRetry={() => session.retry()} />
+      <Badge client={client} session={session} />
       <People session={session} me={me} />
       <div class="tools">
         <button type="button" class="tool" aria-label="Share" onClick={onShare}>
