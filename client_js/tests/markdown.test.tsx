@@ -11,7 +11,7 @@ function drawn(text: string): HTMLElement {
 }
 
 const HARMLESS = new Set(
-  'A BLOCKQUOTE BR CODE DEL DIV EM H3 H4 H5 HR INPUT LI OL P PRE STRONG TABLE TBODY TD TH THEAD TR UL'.split(
+  'A BLOCKQUOTE BR CODE DEL DIV EM H2 HR INPUT LI OL P PRE STRONG TABLE TBODY TD TH THEAD TR UL'.split(
     ' ',
   ),
 )
@@ -83,7 +83,7 @@ describe('Markdown', () => {
     const root = drawn(
       '# Plan\n\n1. **Fly** to *Lisbon*\n2. Eat\n\n| a | b |\n| - | - |\n| 1 | 2 |',
     )
-    expect(root.querySelector('h3')?.textContent).toBe('Plan')
+    expect(root.querySelector('h2')?.textContent).toBe('Plan')
     expect(root.querySelectorAll('ol li')).toHaveLength(2)
     expect(root.querySelector('strong')?.textContent).toBe('Fly')
     expect(root.querySelectorAll('td')).toHaveLength(2)

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Client, SaveState, Session } from '../src'
 import { useValue } from './hooks'
 
@@ -7,7 +7,7 @@ export function Badge({ client, session }: { client: Client; session: Session })
   const state = useSaveState(client, session)
   const [isOpen, setOpen] = useState(false)
   const root = useRef<HTMLDivElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isOpen) return
     const close = (event: Event) => {
       const isInside = event.target instanceof Node && root.current?.contains(event.target)

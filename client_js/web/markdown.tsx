@@ -90,10 +90,13 @@ function element(token: Token, depth: number): ComponentChildren {
   }
 }
 
-// The page has a heading of its own above a message's.
+// One level for all: which one a message starts with, and which it skips, is the model's whim.
 function heading(level: number, children: ComponentChildren) {
-  if (level <= 1) return <h3 dir="auto">{children}</h3>
-  return level === 2 ? <h4 dir="auto">{children}</h4> : <h5 dir="auto">{children}</h5>
+  return (
+    <h2 class={`level-${Math.min(level, 3)}`} dir="auto">
+      {children}
+    </h2>
+  )
 }
 
 function list(token: Token, depth: number) {

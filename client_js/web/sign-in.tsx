@@ -7,7 +7,10 @@ export function SignIn({ problem, onSignedIn }: { problem: string; onSignedIn: (
   const [error, setError] = useState(problem)
   const submit = () => {
     try {
-      signIn(text.trim().replace(/^.*token=/, ''))
+      const link = text.indexOf('#')
+      if (link >= 0)
+        location.hash = text.trim().slice(link) // it is read as if one had opened it
+      else signIn(text.trim())
       onSignedIn()
     } catch (caught) {
       setError(caught instanceof Error ? caught.message : String(caught))

@@ -89,7 +89,6 @@ def _read(path: Path, name: str) -> _File:
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": _POLICY,
         "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Opener-Policy": "same-origin",
     }
     if name == _LIBRARY:  # any page may import it; who may connect is for `SEGUE_ORIGINS` to say
         headers["Access-Control-Allow-Origin"] = "*"

@@ -29,9 +29,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_the_package_its_types_and_every_migration(wheel: Path) -> None:
+def test_the_wheel_holds_the_package_its_types_the_page_and_every_migration(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"segue/app.py", "segue/py.typed"} <= names
+    assert {"segue/web/index.html", "segue/web/side-by-side.html", "segue/web/client.js"} <= names
+    assert any(name.startswith("segue/web/assets/index-") for name in names)
     assert {f"segue/migrations/{each.name}" for each in (ROOT / "migrations").iterdir()} <= names
     assert not any(name.startswith(("tests/", "bench/")) for name in names)
 
