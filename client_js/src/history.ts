@@ -33,25 +33,13 @@ function newest(messages: ReadonlyMap<string, Message>): string | undefined {
   return best?.id
 }
 
-/** Gives all versions of a message, itself included, oldest first. */
+/** Gives all messages in a message's place, itself included, oldest first; none before it has a place. */
 export function versionsOf(messages: ReadonlyMap<string, Message>, id: string): readonly Message[] {
-  const first = firstVersion(messages, id)
+  const message = messages.get(id)
+  if (message?.seq === undefined) return []
   return [...messages.values()]
-    .filter((message) => message.supersedes !== undefined || message.id === first)
-    .filter((message) => firstVersion(messages, message.id) === first)
-    .sort(byId)
-}
-
-function firstVersion(messages: ReadonlyMap<string, Message>, id: string): string {
-  const seen = new Set<string>()
-  let first = id
-  while (!seen.has(first)) {
-    seen.add(first)
-    const earlier = messages.get(first)?.supersedes
-    if (earlier === undefined || !messages.has(earlier)) break
-    first = earlier
-  }
-  return first
+    .filter(({ seq, parent }) => seq !== undefined && parent === message.parent)
+    .sort((one, other) => (one.seq ?? 0) - (other.seq ?? 0))
 }
 
 function byId(one: Message, other: Message): number {

@@ -43,31 +43,65 @@ export class Http {
       : []
   }
 
-  /** Makes a link by which others join; gives its token. */
-  async share(session: string, role: 'editor' | 'viewer'): Promise<string> {
+  /** Makes an invitation to a session; gives its code. */
+  async invite(session: string, role: 'editor' | 'viewer'): Promise<string> {
     const path = `/v1/sessions/${encodeURIComponent(session)}/links`
-    const { token } = (await this.#ask('POST', path, { role })) as { token?: unknown }
-    if (typeof token !== 'string') throw new HttpError(200, 'no_token', 'The server gave no link.')
-    return token
+    const { link } = (await this.#ask('POST', path, { role })) as { link?: unknown }
+    if (typeof link !== 'string') throw new HttpError(200, 'no_link', 'The server gave no link.')
+    return link
   }
 
   async #ask(method: string, path: string, body?: unknown): Promise<unknown> {
     if (this.#isCut()) throw new HttpError(0, 'offline', 'This device is offline. Try again later.')
     const token = typeof this.#token === 'string' ? this.#token : await this.#token()
-    const response = await fetch(this.#origin + path, {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    }).catch(() => {
-      throw new HttpError(0, 'offline', 'The server can not be reached. Try again later.')
-    })
-    const answer: unknown = await response.json().catch(() => ({}))
-    if (response.ok) return answer
-    const { code, detail } = answer as { code?: unknown; detail?: unknown }
-    const text = typeof detail === 'string' ? detail : `The server answered ${response.status}.`
-    throw new HttpError(response.status, typeof code === 'string' ? code : '', text)
+    return ask(method, this.#origin + path, token, body)
   }
+}
+
+/** What an invitation has led to. */
+export interface Joined {
+  readonly session: string
+  /** The token of a guest, who came without one. */
+  readonly token?: string
+}
+
+/**
+ * Accepts an invitation: as the bearer of a token, or as a guest with a name.
+ * @throws HttpError if it has run out, or can't be accepted now
+ */
+export async function acceptInvitation(
+  url: string,
+  code: string,
+  by: { readonly token: string } | { readonly name: string },
+): Promise<Joined> {
+  const token = 'token' in by ? by.token : undefined
+  const body = { code, ...('name' in by && { name: by.name }) }
+  const answer = await ask('POST', `${url}/v1/links/redeem`, token, body)
+  const { session, token: given } = answer as { session?: unknown; token?: unknown }
+  if (typeof session !== 'string')
+    throw new HttpError(200, 'no_session', 'The server named no session.')
+  return { session, ...(typeof given === 'string' && { token: given }) }
+}
+
+async function ask(
+  method: string,
+  url: string,
+  token: string | undefined,
+  body?: unknown,
+): Promise<unknown> {
+  const response = await fetch(url, {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  }).catch(() => {
+    throw new HttpError(0, 'offline', 'The server can not be reached. Try again later.')
+  })
+  const answer: unknown = await response.json().catch(() => ({}))
+  if (response.ok) return answer
+  const { code, detail } = answer as { code?: unknown; detail?: unknown }
+  const text = typeof detail === 'string' ? detail : `The server answered ${response.status}.`
+  throw new HttpError(response.status, typeof code === 'string' ? code : '', text)
 }

@@ -10,10 +10,11 @@ export interface Run {
   /** The answer, once there is one. */
   readonly message?: string
   readonly error?: string
-  readonly isActive: boolean
+  /** Neither ended nor cut off. */
+  readonly isOpen: boolean
 }
 
-const ACTIVE: ReadonlySet<string> = new Set(['queued', 'active', 'suspended'])
+const OPEN: ReadonlySet<string> = new Set(['queued', 'active', 'suspended'])
 
 export function readRuns(map: Y.Map<unknown>): readonly Run[] {
   return [...map.entries()].flatMap(([id, value]) => {
@@ -28,7 +29,7 @@ export function readRuns(map: Y.Map<unknown>): readonly Run[] {
         replyTo: typeof reply_to === 'string' ? reply_to : '',
         ...(typeof message === 'string' && { message }),
         ...(typeof error === 'string' && { error }),
-        isActive: ACTIVE.has(status),
+        isOpen: OPEN.has(status),
       },
     ]
   })

@@ -175,12 +175,25 @@ export class Session extends Emitter<SessionTopic> {
     return id
   }
 
-  /** Stops what is being answered, from any device: all active runs, or those of one run or message. */
+  /**
+   * Stops the answer that is being written, or what waits to be answered, from any device.
+   * @param target a run or its answer, if only that is meant
+   */
   stop(target?: string): void {
-    const active = this.runs.filter(({ isActive }) => isActive).map(({ id }) => id)
-    const streaming = this.messages.filter(({ status }) => status === 'streaming')
-    const targets = target ? [target] : active.length > 0 ? active : streaming.map(({ id }) => id)
+    const open = this.runs.filter(({ isOpen }) => isOpen)
+    const active = open.filter(({ status }) => status !== 'queued')
+    const targets = target ? [target] : (active.length > 0 ? active : open).map(({ id }) => id)
     for (const each of targets) this.request('stop', each)
+  }
+
+  /** Has an answer go on that was stopped or cut off. */
+  resume(answer: string): void {
+    this.request('resume', answer)
+  }
+
+  /** Takes back an own message that nobody has answered. */
+  withdraw(message: string): void {
+    this.request('withdraw', message)
   }
 
   /** Makes the version with that message the one that everyone sees. */

@@ -54,8 +54,7 @@ describe('history', () => {
     expect(ids(versionsOf(tree, 'b'))).toEqual(['b', 'b2'])
     expect(ids(versionsOf(tree, 'b2'))).toEqual(['b', 'b2'])
     expect(ids(versionsOf(tree, 'a'))).toEqual(['a'])
-    const circle = new Map([message('p', { supersedes: 'q' }), message('q', { supersedes: 'p' })])
-    expect(versionsOf(circle, 'p').length).toBeLessThanOrEqual(2)
+    expect(versionsOf(tree, 'z')).toEqual([])
   })
 })
 

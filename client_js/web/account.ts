@@ -7,15 +7,18 @@ const GUEST = 'segue.guest.'
 export interface Address {
   readonly session: string | undefined
   readonly token: string | undefined
+  /** The code of an invitation. */
+  readonly join: string | undefined
 }
 
-/** Reads `#s=SESSION&token=TOKEN`; both are optional. */
+/** Reads `#s=SESSION&token=TOKEN`, or `#join=CODE`; all are optional. */
 export function readAddress(hash: string): Address {
   const parameters = new URLSearchParams(hash.replace(/^#/, ''))
   const session = parameters.get('s') ?? undefined
   return {
     session: session !== undefined && /^[\w-]{1,128}$/.test(session) ? session : undefined,
     token: parameters.get('token') ?? undefined,
+    join: parameters.get('join') ?? undefined,
   }
 }
 

@@ -4,15 +4,17 @@ import { readAddress, signInFromAddress, signOut, tokenFor } from './account'
 import { Conversation } from './conversation'
 import { frameDevice, watchNetwork } from './frame'
 import { useValue } from './hooks'
+import { Join } from './join'
 import { Sidebar } from './sidebar'
 import { SignIn } from './sign-in'
 
 /** The page: signed in with a conversation open, or not. */
 export function App() {
-  const { session, token, problem, refresh } = useAddress()
-  const client = useClient(token)
+  const { session, token, join, problem, refresh } = useAddress()
+  const client = useClient(join === undefined ? token : undefined)
   const [isMenuOpen, setMenuOpen] = useState(false)
   const closeMenu = () => setMenuOpen(false)
+  if (join !== undefined) return <Join key={join} code={join} token={token} />
   if (!client) return <SignIn problem={problem} onSignedIn={refresh} />
   const leave = async () => {
     if (!client.isSaved && !confirm(UNSAVED)) return
@@ -73,8 +75,8 @@ function whereWeAre() {
   } catch (error) {
     problem = error instanceof Error ? error.message : String(error)
   }
-  const { session } = readAddress(location.hash)
-  return { session, token: tokenFor(session), problem }
+  const { session, join } = readAddress(location.hash)
+  return { session, join, token: tokenFor(session), problem }
 }
 
 function useAddress() {

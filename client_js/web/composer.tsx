@@ -92,10 +92,7 @@ export function Composer({ client, session }: { client: Client; session: Session
 }
 
 function answers(session: Session): boolean {
-  return (
-    session.runs.some(({ isActive }) => isActive) ||
-    session.messages.some(({ status }) => status === 'streaming')
-  )
+  return session.runs.some(({ isOpen }) => isOpen)
 }
 
 function grow(field: HTMLTextAreaElement): void {

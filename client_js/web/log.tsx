@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import type { Client, Message, Session } from '../src'
+import type { Client, Message, Run, Session } from '../src'
 import { useValue } from './hooks'
 import { DownIcon } from './icons'
 import { MessageView } from './message'
@@ -11,6 +11,7 @@ const NEAR_PX = 80
 /** The conversation. It follows its end unless one has scrolled up. */
 export function Log({ client, session, me }: { client: Client; session: Session; me: string }) {
   const messages = useValue(session, 'messages', () => session.messages)
+  const runs = useValue(session, 'messages', () => session.runs)
   const canWrite = useValue(session, 'status', () => session.canWrite)
   const [most, setMost] = useState(PAGE)
   const box = useRef<HTMLDivElement>(null)
@@ -38,6 +39,7 @@ export function Log({ client, session, me }: { client: Client; session: Session;
               key={message.id}
               session={session}
               message={message}
+              run={runOf(runs, message.id)}
               versions={session.versionsOf(message.id).map(({ id }) => id)}
               me={me}
               canWrite={canWrite}
@@ -53,6 +55,10 @@ export function Log({ client, session, me }: { client: Client; session: Session;
       )}
     </div>
   )
+}
+
+function runOf(runs: readonly Run[], message: string): Run | undefined {
+  return runs.find((run) => run.message === message || (!run.message && run.replyTo === message))
 }
 
 function Welcome({ session }: { session: Session }) {

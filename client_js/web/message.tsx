@@ -1,6 +1,6 @@
 import { memo } from 'preact/compat'
 import { useState } from 'preact/hooks'
-import type { Message, Session } from '../src'
+import type { Message, Run, Session } from '../src'
 import { CheckIcon, ClockIcon, EditIcon, LeftIcon, RightIcon } from './icons'
 import { Markdown } from './markdown'
 import { hueOf, initials } from './people'
@@ -10,6 +10,8 @@ interface Props {
   readonly session: Session
   readonly message: Message
   readonly versions: readonly string[]
+  /** The run that this message is the answer of, or that it waits for. */
+  readonly run: Run | undefined
   readonly me: string
   readonly canWrite: boolean
 }
@@ -47,6 +49,7 @@ export const MessageView = memo(
   },
   (before, after) =>
     before.message === after.message &&
+    before.run === after.run &&
     before.canWrite === after.canWrite &&
     before.versions.join() === after.versions.join(),
 )
@@ -70,11 +73,11 @@ function Sender({ message: { author } }: { message: Message }) {
 }
 
 function Footer(props: Props & { isOwn: boolean; onEdit: () => void }) {
-  const { session, message, isOwn, canWrite } = props
+  const { message, isOwn, canWrite } = props
   return (
     <footer>
       <Versions {...props} />
-      <Outcome session={session} message={message} canWrite={canWrite} />
+      <Outcome {...props} />
       {isOwn && canWrite && message.seq !== undefined && (
         <button type="button" class="tiny" aria-label="Edit this message" onClick={props.onEdit}>
           <EditIcon />
@@ -99,26 +102,25 @@ function Delivery({ message }: { message: Message }) {
   )
 }
 
-function Outcome({ session, message, canWrite }: Pick<Props, 'session' | 'message' | 'canWrite'>) {
-  const run = session.runs.find((each) => each.message === message.id)
-  switch (message.status) {
+/** What became of an answer, or of a question that has none. */
+function Outcome({ session, message, run, canWrite }: Props) {
+  const status = message.author.kind === 'agent' ? message.status : run?.status
+  const again = canWrite && (
+    <button type="button" class="quiet" onClick={() => session.resume(message.id)}>
+      Go on
+    </button>
+  )
+  switch (status) {
+    case 'queued':
+      return <span class="outcome">Waits for its turn</span>
     case 'cancelled':
-      return <span class="outcome">Stopped</span>
-    case 'error':
-      return <span class="outcome bad">{run?.error?.slice(0, 300) ?? 'This answer failed.'}</span>
+      return <span class="outcome">Stopped {again}</span>
     case 'interrupted':
+      return <span class="outcome bad">Interrupted {again}</span>
+    case 'error':
       return (
         <span class="outcome bad">
-          Interrupted
-          {canWrite && (
-            <button
-              type="button"
-              class="quiet"
-              onClick={() => session.request('resume', message.id)}
-            >
-              Go on
-            </button>
-          )}
+          {run?.error?.slice(0, 300) ?? 'The answer failed.'} {again}
         </span>
       )
     default:

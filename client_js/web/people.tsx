@@ -1,4 +1,4 @@
-import type { Other, Session } from '../src'
+import type { Other, Run, Session } from '../src'
 import { useValue } from './hooks'
 import { DeviceIcon } from './icons'
 
@@ -45,18 +45,25 @@ function describe(other: Other, me: string): string {
   return other.label === '' ? who : `${who}, on ${other.label}`
 }
 
+function whoTypes(others: readonly Other[], me: string): string | undefined {
+  const typing = others.filter((other) => other.typing)
+  const [first] = typing
+  if (!first) return undefined
+  if (typing.length > 1) return `${typing.length} people are typing`
+  return first.user.id === me ? `You are typing on ${first.label}` : `${first.user.name} is typing`
+}
+
+function whoThinks(runs: readonly Run[]): string | undefined {
+  const run = runs.find(({ isOpen, message }) => isOpen && message === undefined)
+  return run && `${run.agent} is about to answer`
+}
+
 /** Who is typing now. */
 export function Typing({ session, me }: { session: Session; me: string }) {
   const others = useValue(session, 'others', () => session.getOthers())
-  const typing = others.filter((other) => other.typing)
-  const [first] = typing
-  if (!first) return <p class="typing-line" />
-  const who =
-    typing.length > 1
-      ? `${typing.length} people are typing`
-      : first.user.id === me
-        ? `You are typing on ${first.label}`
-        : `${first.user.name} is typing`
+  const runs = useValue(session, 'messages', () => session.runs)
+  const who = whoTypes(others, me) ?? whoThinks(runs)
+  if (who === undefined) return <p class="typing-line" />
   return (
     <p class="typing-line">
       <span class="dots" aria-hidden="true">

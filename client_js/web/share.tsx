@@ -22,8 +22,7 @@ export function Share(props: { client: Client; session: Session; onClose: () => 
     setProblem('')
     setCopied(false)
     try {
-      const token = await client.http.share(session.id, role)
-      setLink(`${location.origin}/#s=${session.id}&token=${token}`)
+      setLink(`${location.origin}/#join=${await client.http.invite(session.id, role)}`)
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error))
     }
@@ -41,7 +40,7 @@ export function Share(props: { client: Client; session: Session; onClose: () => 
           <CloseIcon />
         </button>
       </div>
-      <p>Whoever opens the link joins, on any device, without an account.</p>
+      <p>Whoever opens the link joins, on any device, with an account or as a guest.</p>
       <fieldset>
         <legend>They may</legend>
         <Choice value="editor" text="read and write" role={role} onChoose={choose} />

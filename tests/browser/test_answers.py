@@ -1,0 +1,110 @@
+"""An agent answers: word by word on every device, stopped from any, cut off by a crash and taken up again."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from people import Devices
+from servers import PostgresServer, SegueServer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+
+AGENTS = Path(__file__).parents[1] / "integration/agents/agents_for_tests"
+LONG = "100000"
+BEGUN = re.compile("^0 1 2 3 ")
+
+
+@pytest.fixture
+async def server(postgres: PostgresServer, tmp_path: Path) -> AsyncIterator[SegueServer]:
+    """A server of the test's own, whose agent counts."""
+    async with SegueServer.started(
+        tmp_path,
+        database_url=await postgres.new_database(),
+        SEGUE_AGENT="counting:Counting",
+        PYTHONPATH=str(AGENTS),
+    ) as started:
+        yield started
+
+
+async def test_it_streams_to_both_devices_and_names_the_conversation(devices: Devices) -> None:
+    phone, laptop = await devices.open("phone"), await devices.open("laptop")
+    await phone.send("50")
+    whole = "".join(f"{number} " for number in range(50)).strip()
+    for device in (phone, laptop):
+        await expect(device.messages.last).to_have_text(BEGUN)
+        await device.sees("50", whole)
+        await expect(device.page.get_by_role("heading", name="Counting to 50")).to_be_visible()
+    await laptop.open_panel("What the assistant knows")
+    panel = laptop.page.get_by_role("complementary")
+    await expect(panel.locator(".value")).to_have_text("50")
+
+
+async def test_it_is_stopped_from_the_other_device_and_goes_on_from_there(devices: Devices) -> None:
+    phone, laptop = await devices.open("phone"), await devices.open("laptop")
+    await phone.send(LONG)
+    await expect(laptop.messages.last).to_have_text(BEGUN)
+    await laptop.page.get_by_role("button", name="Stop the answer").click()
+    await expect(phone.page.get_by_text("Stopped")).to_be_visible()
+    text = await phone.messages.last.text_content()
+    await expect(laptop.messages.last).to_have_text(text or "")
+    await phone.page.get_by_role("button", name="Go on").click()
+    await expect(laptop.page.get_by_text("Stopped")).to_have_count(0)
+    await expect(laptop.page.get_by_role("button", name="Stop the answer")).to_be_visible()
+
+
+async def test_what_others_say_meanwhile_waits_for_its_turn_in_sight_of_all(
+    devices: Devices,
+) -> None:
+    phone, laptop = await devices.open("phone"), await devices.open("laptop")
+    await phone.send(LONG)
+    await expect(laptop.messages.last).to_have_text(BEGUN)
+    await laptop.send("3")
+    for device in (phone, laptop):
+        await expect(device.page.get_by_text("Waits for its turn")).to_be_visible()
+    await laptop.page.get_by_role("button", name="Stop the answer").click()
+    await expect(phone.messages.last).to_have_text("0 1 2")
+
+
+async def test_a_crash_in_mid_answer_is_marked_and_the_answer_goes_on(
+    devices: Devices, server: SegueServer
+) -> None:
+    phone, laptop = await devices.open("phone"), await devices.open("laptop")
+    await phone.send(LONG)
+    for device in (phone, laptop):
+        await expect(device.messages.last).to_have_text(BEGUN)
+    server.kill()
+    await server.start()
+    for device in (phone, laptop):
+        await expect(device.page.get_by_text("Interrupted")).to_be_visible(timeout=30_000)
+        await device.shows("Saved")
+    text = (await phone.messages.last.text_content() or "").strip()
+    assert await laptop.messages.last.text_content() == await phone.messages.last.text_content()
+    await laptop.page.get_by_role("button", name="Go on").click()
+    went_on = re.compile("^" + re.escape(text) + r" \d+ \d+")
+    await expect(phone.messages.last).to_have_text(went_on)
+    await phone.page.get_by_role("button", name="Stop the answer").click()
+    await expect(laptop.page.get_by_text("Stopped")).to_be_visible()
+
+
+async def test_an_answer_that_fails_says_why(devices: Devices) -> None:
+    phone = await devices.open("phone")
+    await phone.send("fail")
+    await expect(phone.page.get_by_text("I can't count to that.")).to_be_visible()
+
+
+async def test_the_demo_plans_a_trip_over_both_devices(
+    browser: Browser, postgres: PostgresServer, tmp_path: Path, session: str
+) -> None:
+    address = await postgres.new_database()
+    async with SegueServer.started(tmp_path, database_url=address, SEGUE_AGENT="demo") as server:
+        devices = Devices(browser, server, session)
+        phone, laptop = await devices.open("phone"), await devices.open("laptop")
+        await phone.send("I want to go to Lisbon")
+        await expect(laptop.messages).to_have_count(2)
+        await laptop.open_panel("What the assistant knows")
+        panel = laptop.page.get_by_role("complementary")
+        await expect(panel.get_by_text("Lisbon", exact=True)).to_be_visible()
+        await devices.close()
