@@ -79,6 +79,11 @@ export class Home extends Emitter<'sessions' | 'profile' | 'drafts' | 'status'> 
     return this.#replica.doc.getText(`draft:${session}`)
   }
 
+  /** Up to which `seq` any device of the user has shown a session. */
+  readUpTo(session: string): number {
+    return highestRead(this.#replica.doc.getMap('read')).get(session) ?? 0
+  }
+
   /** Notes that this device has shown a session up to `seq`. Markers only grow. */
   markRead(session: string, seq: number): void {
     const key = `${session}/${this.#device}`

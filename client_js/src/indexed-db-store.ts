@@ -118,8 +118,9 @@ export class IndexedDbStore implements Store {
     await finished(transaction)
   }
 
-  async wipe(document: string): Promise<void> {
-    const transaction = this.#database.transaction([UPDATES, DOCUMENTS], 'readwrite')
+  async startOver(document: string, asides: readonly Aside[]): Promise<void> {
+    const transaction = this.#database.transaction([UPDATES, DOCUMENTS, ASIDES], 'readwrite')
+    for (const aside of asides) transaction.objectStore(ASIDES).put(aside)
     deleteRows(transaction.objectStore(UPDATES), document)
     transaction.objectStore(DOCUMENTS).delete(document)
     this.#appended.delete(document)

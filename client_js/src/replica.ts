@@ -98,10 +98,10 @@ export class Replica extends Emitter<Topic> {
 
   /**
    * Applies edits of this device, in one update.
-   * @throws Error if this device may only read
+   * @throws Error if this device may only read, or the document has ended for it
    */
   change<T>(edit: (doc: Y.Doc) => T): T {
-    if (this.#provider?.authorizedScope === 'readonly') throw new Error(READ_ONLY)
+    if (!this.canWrite) throw new Error(this.#ending?.reason ?? READ_ONLY)
     return this.#doc.transact(() => edit(this.#doc), this)
   }
 
@@ -146,8 +146,8 @@ export class Replica extends Emitter<Topic> {
       this.#setSaved(!stored.hasUnsaved && !isAhead)
     } catch {
       // A copy that can't be read is worth less than the server's.
-      await this.#ports.store.wipe(this.name).catch(() => {})
       this.#renew()
+      await this.#ports.store.startOver(this.name, []).catch(() => {})
     }
     if (!this.#isDestroyed) this.#attach()
   }
@@ -243,34 +243,33 @@ export class Replica extends Emitter<Topic> {
     if (text.startsWith(TOKEN_FAILED)) return this.#ports.connection.loseNetwork()
     const refusal = readRefusal(text)
     if (refusal.action === 'start-over') return this.#startOver(refusal)
-    this.#ending = refusal
     this.#detach()
     if (refusal.action === 'wait') this.#waiting = setTimeout(() => void this.retry(), WAIT_MS)
     if (refusal.action === 'wipe') {
-      await this.#ports.store.wipe(this.name).catch(() => {})
       this.#renew()
+      await this.#ports.store.startOver(this.name, []).catch(() => {})
     }
-    this.emit('ended')
+    this.#end(refusal)
   }
 
   async #startOver(refusal: Refusal): Promise<void> {
     this.#detach()
     this.#startsOver += 1
-    const asides = this.#ports.unsent(this.#doc, (item) => this.isUnsaved(item), refusal)
-    try {
-      await this.#ports.store.layAside(asides)
-      await this.#ports.store.wipe(this.name)
-    } catch {
-      // Nothing on disk to go back to; the asides live on in the session's memory.
-    }
+    const isUnsaved = (item: { client: number; clock: number }) => this.isUnsaved(item)
+    const asides = this.#ports.unsent(this.#doc, isUnsaved, refusal)
+    // In one turn: what a person types from here on goes to the fresh document, on disk as well.
     this.#renew()
+    await this.#ports.store.startOver(this.name, asides).catch(() => {
+      // The disk has the refused copy still, and the page's memory what was unsent.
+    })
     if (this.#isDestroyed) return
-    if (this.#startsOver > MOST_STARTS) {
-      this.#ending = { ...refusal, action: 'stop' }
-      this.emit('ended')
-      return
-    }
-    this.#attach()
+    if (this.#startsOver > MOST_STARTS) this.#end({ ...refusal, action: 'stop' })
+    else this.#attach()
+  }
+
+  #end(refusal: Refusal): void {
+    this.#ending = refusal
+    this.emit('ended')
   }
 
   /** Puts a fresh document in the old one's place, with a client id of its own. */

@@ -310,8 +310,6 @@ export class Session extends Emitter<SessionTopic> {
   }
 
   #checkSendable(text: string): void {
-    if (!this.canWrite)
-      throw new Error('You may only read in this session. Ask its owner to write.')
     if (text.trim() === '') throw new Error('There is nothing to send.')
     if (new TextEncoder().encode(text).length > MAX_MESSAGE_BYTES) {
       throw new Error(

@@ -9,12 +9,13 @@ export interface Store {
   append(document: string, update: Uint8Array, local: boolean, whole: () => Uint8Array): void
   /** Notes that all up to `vector` is durable at the server. */
   settle(document: string, vector: Uint8Array): void
-  /** Lays texts aside before their document is thrown away; durable when it returns. */
+  /** Keeps texts aside. */
   layAside(asides: readonly Aside[]): Promise<void>
+  /** Throws a document away and lays aside what it held unsent: both, or neither. What is appended from
+   * the moment of the call on belongs to the fresh document. */
+  startOver(document: string, asides: readonly Aside[]): Promise<void>
   asides(document: string): Promise<readonly Aside[]>
   dropAside(id: string): Promise<void>
-  /** Forgets a document; not its asides. */
-  wipe(document: string): Promise<void>
   /** Forgets everything. */
   wipeAll(): Promise<void>
   /** Returns when all that was appended is on disk, or known not to be. */
@@ -79,14 +80,14 @@ export class DeferredStore implements Store {
   async layAside(asides: readonly Aside[]): Promise<void> {
     await (await this.#opening).layAside(asides)
   }
+  async startOver(document: string, asides: readonly Aside[]): Promise<void> {
+    await (this.#store ?? (await this.#opening)).startOver(document, asides)
+  }
   async asides(document: string): Promise<readonly Aside[]> {
     return (await this.#opening).asides(document)
   }
   async dropAside(id: string): Promise<void> {
     await (await this.#opening).dropAside(id)
-  }
-  async wipe(document: string): Promise<void> {
-    await (await this.#opening).wipe(document)
   }
   async wipeAll(): Promise<void> {
     await (await this.#opening).wipeAll()
@@ -150,13 +151,15 @@ export class MemoryStore implements Store {
     const ids = new Set(asides.map(({ id }) => id))
     this.#asides = [...this.#asides.filter(({ id }) => !ids.has(id)), ...asides]
   }
+  startOver(_document: string, asides: readonly Aside[]): Promise<void> {
+    return this.layAside(asides)
+  }
   async asides(document: string): Promise<readonly Aside[]> {
     return this.#asides.filter((aside) => aside.document === document)
   }
   async dropAside(id: string): Promise<void> {
     this.#asides = this.#asides.filter((aside) => aside.id !== id)
   }
-  async wipe(): Promise<void> {}
   async wipeAll(): Promise<void> {
     this.#asides = []
   }

@@ -267,6 +267,18 @@ describe('refusals', () => {
     expect(session.asides).toEqual([])
   })
 
+  test('what is sent in the very moment of a refusal is not lost', async () => {
+    server.refuses = ({ kind, bytes }) =>
+      kind === 'update' && new TextDecoder().decode(bytes).includes('poison')
+        ? '4400 The change was refused: poison.'
+        : undefined
+    await session.sendMessage('poison')
+    await session.sendMessage('right after')
+    await pass(1_000)
+    expect(session.messages.map(({ text }) => text)).toEqual(['right after'])
+    expect(server.doc.getMap('messages').size).toBe(1)
+  })
+
   test('a new generation starts over, with new client ids and what was unsent', async () => {
     const { doc } = session
     client.cutNetwork(true)

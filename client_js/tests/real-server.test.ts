@@ -7,12 +7,14 @@ import { NodeSocket } from './node-socket'
 import { hasServer, RealServer } from './real-server'
 import { until } from './until'
 
+const MAX_UPDATE_BYTES = 65_536
+
 describe.skipIf(!hasServer)('with a real server', () => {
   let server: RealServer
   const clients: Client[] = []
 
   beforeAll(async () => {
-    server = await RealServer.start()
+    server = await RealServer.start({ SEGUE_MAX_UPDATE: `${MAX_UPDATE_BYTES}` })
   })
   afterAll(() => server?.stop())
   afterEach(() => {
@@ -150,6 +152,91 @@ describe.skipIf(!hasServer)('with a real server', () => {
     const laptop = device('ann', 'laptop').enterSession(id)
     await until(() => laptop.messages.length === 2)
     expect(laptop.doc.getMap('messages').has('forged')).toBe(false)
+  })
+
+  test('a message over the limit is kept aside with the reason, and the others get through', async () => {
+    const client = device('ann', 'phone')
+    const session = client.enterSession(newId())
+    const other = client.enterSession(newId())
+    await until(() => session.isSynced && other.isSynced)
+    await session.sendMessage('before')
+    await session.sendMessage('x'.repeat(MAX_UPDATE_BYTES + 1))
+    await session.sendMessage('after')
+    await until(() => session.getSaveState().kind === 'saved' && session.asides.length === 1)
+    await until(() => session.messages.length === 2)
+    expect(texts(session)).toEqual(['before', 'after'])
+    expect(session.asides[0]?.refused).toContain('over the limit')
+    await other.sendMessage('on the same socket')
+    await until(() => other.getSaveState().kind === 'saved')
+    expect(client.getStatus()).toBe('connected')
+  })
+
+  test("a stale device's message removes nothing that others wrote meanwhile", async () => {
+    const id = newId()
+    const stale = device('ann', 'phone')
+    const there = stale.enterSession(id)
+    const here = device('ann', 'laptop').enterSession(id)
+    for (const text of ['1', '2', '3']) await here.sendMessage(text)
+    await until(() => there.messages.length === 3)
+    stale.cutNetwork(true)
+    for (const text of ['4', '5', '6', '7', '8', '9', '10']) await here.sendMessage(text)
+    await there.sendMessage('from the past')
+    stale.cutNetwork(false)
+    const all = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', 'from the past']
+    for (const session of [here, there]) {
+      await until(() => session.messages.length === 11)
+      await until(() => session.messages.every(({ seq }) => seq !== undefined))
+      expect(texts(session)).toEqual(all)
+    }
+  })
+
+  test('over thousands of edits and fifty lost connections, saved is never said too early', async () => {
+    const id = newId()
+    const client = device('ann', 'phone')
+    const session = client.enterSession(id)
+    await until(() => session.isSynced)
+    const name = session.artifacts.create('Notes')
+    const witness = device('ann', 'laptop').enterSession(id)
+    let written = 0
+    for (let round = 0; round < 50; round++) {
+      for (let edit = 0; edit < 100; edit++) {
+        session.artifacts.text(name).insert(written++, 'x')
+        if (edit % 10 === 4) await new Promise((resolve) => setImmediate(resolve))
+      }
+      expect(session.getSyncStatus()).toBe('synchronizing')
+      client.cutNetwork(true)
+      expect(session.getSyncStatus()).toBe('synchronizing')
+      client.cutNetwork(false)
+      if (round % 10 === 9) await until(() => session.getSyncStatus() === 'synchronized')
+    }
+    await until(() => session.getSyncStatus() === 'synchronized')
+    await until(() => witness.artifacts.text(name).length === written)
+  }, 90_000)
+
+  test('read markers only grow, whichever device was last', async () => {
+    const id = newId()
+    const both = [device('ann', 'phone'), device('ann', 'laptop')]
+    for (const each of both) await until(() => each.home.isSynced)
+    for (let seq = 1; seq <= 200; seq++) both[seq % 2]?.home.markRead(id, seq % 7 ? seq : seq - 6)
+    for (const each of both) await until(() => each.home.isSaved)
+    for (const each of both) await until(() => each.home.readUpTo(id) === 200)
+    both[0]?.home.markRead(id, 3)
+    expect(both[0]?.home.readUpTo(id)).toBe(200)
+  })
+
+  test('another version takes the place of a message, and one can go back', async () => {
+    const id = newId()
+    const phone = device('ann', 'phone').enterSession(id)
+    const laptop = device('ann', 'laptop').enterSession(id)
+    const first = await phone.sendMessage('to Lisbon')
+    await until(() => phone.messages[0]?.seq === 1)
+    const second = await phone.sendMessage('to Porto', { supersedes: first })
+    await until(() => laptop.messages[0]?.id === second)
+    expect(laptop.versionsOf(second).map(({ id: each }) => each)).toEqual([first, second])
+    laptop.switchTo(first)
+    for (const session of [phone, laptop]) await until(() => session.messages[0]?.id === first)
+    phone.withdraw(first)
+    await until(() => laptop.messages[0]?.id === second)
   })
 
   test('a viewer reads, and is told before typing that writing is not allowed', async () => {

@@ -18,14 +18,17 @@ export class RealServer {
   readonly #folder: string
   #process: ChildProcess | undefined
 
-  private constructor(port: number) {
+  readonly #settings: Readonly<Record<string, string>>
+
+  private constructor(port: number, settings: Readonly<Record<string, string>>) {
     this.port = port
+    this.#settings = settings
     this.#folder = mkdtempSync(join(tmpdir(), 'segue-client-'))
     chmodSync(this.#folder, 0o755) // Postgres runs under another account when root starts it
   }
 
-  static async start(): Promise<RealServer> {
-    const server = new RealServer(await freePort())
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<RealServer> {
+    const server = new RealServer(await freePort(), settings)
     await server.start()
     return server
   }
@@ -44,6 +47,7 @@ export class RealServer {
         PORT: String(this.port),
         SEGUE_SECRET: SECRET,
         SEGUE_DATA: join(this.#folder, 'data'),
+        ...this.#settings,
       },
       stdio: ['ignore', log, log],
     })

@@ -102,14 +102,16 @@ test('a disk that never answers is not waited for', async () => {
   vi.useRealTimers()
 })
 
-test('wiping a document leaves the others, and asides until they are dropped', async () => {
+test('starting over leaves other documents, asides, and what comes after it', async () => {
   const store = await openStore('ann')
   kept(store, 'trip').getText('t').insert(0, 'gone')
   kept(store, 'other').getText('t').insert(0, 'stays')
-  await store.layAside([{ id: 'm', document: 'trip', text: 'aside', createdAt: 1 }])
+  const aside = { id: 'm', document: 'trip', text: 'aside', createdAt: 1 }
+  const done = store.startOver('trip', [aside])
+  kept(store, 'trip').getText('t').insert(0, 'fresh')
+  await done
   await store.flushed()
-  await store.wipe('trip')
-  expect((await store.load('trip')).updates).toEqual([])
+  expect((await restored(store, 'trip')).getText('t').toString()).toBe('fresh')
   expect((await restored(store, 'other')).getText('t').toString()).toBe('stays')
   expect(await store.asides('trip')).toHaveLength(1)
   await store.dropAside('m')

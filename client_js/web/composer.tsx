@@ -46,6 +46,7 @@ export function Composer({ client, session }: { client: Client; session: Session
     void send()
   }
 
+  if (session.ending) return null // it is said above
   if (!canWrite) {
     return (
       <p class="reading-only">You may read here. Ask the owner of the conversation to write.</p>
