@@ -1,9 +1,11 @@
 import type * as Y from 'yjs'
+import { hasUnsavedText } from './asides'
 import type { Connection } from './connection'
 import { Emitter } from './emitter'
 import { type Entry, putEntry, readEntries } from './entries'
-import { Replica, type Token } from './replica'
-import type { Store } from './store'
+import { type IsUnsaved, Replica, type Token } from './replica'
+import type { Aside, Store } from './store'
+import { updateText } from './texts'
 
 export interface Listed {
   readonly id: string
@@ -27,6 +29,7 @@ export class Home extends Emitter<'sessions' | 'profile' | 'drafts' | 'status'> 
   readonly #replica: Replica
   readonly #user: () => string
   readonly #device: string
+  readonly #store: Store
   #sessions: readonly Listed[] | undefined
   #profile: readonly Entry[] | undefined
 
@@ -34,7 +37,12 @@ export class Home extends Emitter<'sessions' | 'profile' | 'drafts' | 'status'> 
     super()
     this.#user = ports.user
     this.#device = ports.device
-    this.#replica = new Replica('home', { ...ports, unsent: () => [] })
+    this.#store = ports.store
+    this.#replica = new Replica('home', {
+      ...ports,
+      unsent: (doc, isUnsaved) => unsentDrafts(doc, isUnsaved),
+    })
+    this.#replica.subscribe('synced', () => void this.#restoreDrafts())
     this.#bind()
     this.#replica.subscribe('document', () => this.#bind())
     for (const topic of ['saved', 'synced', 'ended'] as const) {
@@ -111,6 +119,16 @@ export class Home extends Emitter<'sessions' | 'profile' | 'drafts' | 'status'> 
     this.emit('drafts')
   }
 
+  /** Puts half-typed texts back that a home held which had to start over. */
+  async #restoreDrafts(): Promise<void> {
+    if (!this.#replica.isSynced || this.#replica.startsOver > 1) return // what is refused twice stays aside
+    for (const { id, text } of await this.#store.asides('home')) {
+      const draft = this.#replica.doc.getText(id.slice(ASIDE.length))
+      if (!draft.toString().includes(text)) updateText(draft, draft.toString() + text)
+      await this.#store.dropAside(id)
+    }
+  }
+
   #sessionsChanged(): void {
     this.#sessions = undefined
     this.emit('sessions')
@@ -123,6 +141,21 @@ export class Home extends Emitter<'sessions' | 'profile' | 'drafts' | 'status'> 
       .map(([id, about]) => readListed(id, about, read.get(id) ?? 0))
       .sort((one, other) => other.lastActivity - one.lastActivity)
   }
+}
+
+const ASIDE = 'home '
+
+function unsentDrafts(doc: Y.Doc, isUnsaved: IsUnsaved): Aside[] {
+  return [...doc.share.keys()]
+    .filter((root) => root.startsWith('draft:'))
+    .map((root) => ({ root, text: doc.getText(root) }))
+    .filter(({ text }) => hasUnsavedText(text, isUnsaved))
+    .map(({ root, text }) => ({
+      id: ASIDE + root,
+      document: 'home',
+      text: text.toString(),
+      createdAt: Date.now(),
+    }))
 }
 
 function highestRead(map: Y.Map<unknown>): Map<string, number> {

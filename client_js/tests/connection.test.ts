@@ -1,6 +1,6 @@
 /** How a connection is kept, lost and found again, against a scripted server and a scripted clock. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type Client, createClient, MemoryStore, type Session } from '../src'
+import { type Client, createClient, MemoryStore, type Session, updateText } from '../src'
 import { Backoff } from '../src/backoff'
 import { addMessage } from '../src/messages'
 import { ScriptedServer, tokenOf } from './scripted-server'
@@ -277,6 +277,23 @@ describe('refusals', () => {
     await pass(1_000)
     expect(session.messages.map(({ text }) => text)).toEqual(['right after'])
     expect(server.doc.getMap('messages').size).toBe(1)
+  })
+
+  test('a half-typed text outlives a home that starts over', async () => {
+    const { home } = client
+    await pass(10)
+    client.cutNetwork(true)
+    updateText(home.draft('trip'), 'half a thought')
+    let isOld = true
+    server.refuses = ({ name, kind }) => {
+      if (!isOld || name !== 'home' || kind !== 'step 1') return undefined
+      isOld = false
+      return '4412 It was rewritten since this copy was made.'
+    }
+    client.cutNetwork(false)
+    await pass(1_000)
+    expect(home.draft('trip').toString()).toBe('half a thought')
+    expect(server.doc.getText('draft:trip').toString()).toBe('half a thought')
   })
 
   test('a new generation starts over, with new client ids and what was unsent', async () => {
