@@ -19,11 +19,14 @@ client_js/node_modules/.ready: client_js/package.json
 	cd client_js && npm install --silent --no-audit --no-fund
 	@touch $@
 
-# The page is part of the Python package: what is installed needs no Node.
-server/segue/web/.ready: client_js/node_modules/.ready $(shell find client_js/src client_js/web -type f) \
+# The page is part of the Python package: what is installed needs no Node. Without Node 20 to build it with,
+# the server runs all the same, and says at its address how to get the page.
+server/segue/web/.ready: client_js/package.json $(shell find client_js/src client_js/web -type f) \
                          $(wildcard client_js/vite*.ts)
-	cd client_js && npm run --silent build
-	@touch $@
+	@if node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null; then \
+	  $(MAKE) --no-print-directory client_js/node_modules/.ready \
+	  && cd client_js && npm run --silent build && touch ../$@; \
+	else echo "No Node 20 here: the server starts without its page (install nodejs 20 and npm)."; fi
 
 tests/stock/node_modules/.ready: tests/stock/package.json
 	cd tests/stock && npm install --silent
@@ -49,11 +52,11 @@ debian-chromium:
 run: setup
 	@.venv/bin/segue dev $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
-test: setup tests/stock/node_modules/.ready debian-postgres debian-chromium
+test: setup client_js/node_modules/.ready tests/stock/node_modules/.ready debian-postgres debian-chromium
 	$(if $(ARGS),,cd client_js && npm run --silent test)
 	$(PY) -m pytest -q $(ARGS)
 
-check: setup
+check: setup client_js/node_modules/.ready
 	$(PY) -m ruff check --quiet server tests bench
 	$(PY) -m ruff format --check --quiet server tests bench
 	$(PY) -m mypy
