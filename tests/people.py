@@ -118,15 +118,22 @@ class Devices:
         role: Role | None = None,
         origin: str | None = None,
         path: str = "/",
+        enters: bool = True,
         dark: bool = False,
     ) -> Device:
-        """Opens the conversation as a person on a device; with a role only as its guest."""
+        """Opens the page as a person on a device; with a role only as the conversation's guest.
+
+        Without `enters` the choice of a conversation is left to them.
+        """
         context = await self._browser.new_context(
             **_SHAPES[kind], color_scheme="dark" if dark else "light"
         )
         self._contexts.append(context)
         device = await self.adopt(await context.new_page())
-        await device.page.goto((origin or self.origin) + path + self.address(user, role))
+        address = self.address(user, role)
+        if not enters:
+            address = address.partition("&")[0]
+        await device.page.goto((origin or self.origin) + path + address)
         return device
 
     def address(self, user: str, role: Role | None = None) -> str:

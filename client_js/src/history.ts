@@ -33,13 +33,18 @@ function newest(messages: ReadonlyMap<string, Message>): string | undefined {
   return best?.id
 }
 
-/** Gives all messages in a message's place, itself included, oldest first; none before it has a place. */
-export function versionsOf(messages: ReadonlyMap<string, Message>, id: string): readonly Message[] {
-  const message = messages.get(id)
-  if (message?.seq === undefined) return []
-  return [...messages.values()]
-    .filter(({ seq, parent }) => seq !== undefined && parent === message.parent)
-    .sort((one, other) => (one.seq ?? 0) - (other.seq ?? 0))
+/** Gives the ids of the messages below each parent, oldest first: they are versions of each other. */
+export function versionsIn(
+  messages: ReadonlyMap<string, Message>,
+): ReadonlyMap<string | null, readonly string[]> {
+  const placed = [...messages.values()].filter(({ seq }) => seq !== undefined)
+  const below = new Map<string | null, string[]>()
+  for (const { id, parent } of placed.sort((one, other) => (one.seq ?? 0) - (other.seq ?? 0))) {
+    const ids = below.get(parent ?? null) ?? []
+    below.set(parent ?? null, ids)
+    ids.push(id)
+  }
+  return below
 }
 
 function byId(one: Message, other: Message): number {

@@ -94,6 +94,7 @@ export class Home extends Emitter<'sessions' | 'profile' | 'drafts' | 'status'> 
 
   /** Notes that this device has shown a session up to `seq`. Markers only grow. */
   markRead(session: string, seq: number): void {
+    if (!this.#replica.canWrite) return // a guest has no home to keep it in
     const key = `${session}/${this.#device}`
     const read = this.#replica.doc.getMap('read')
     const known = read.get(key)

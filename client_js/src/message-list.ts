@@ -1,5 +1,5 @@
 import type * as Y from 'yjs'
-import { historyOf } from './history'
+import { historyOf, versionsIn } from './history'
 import type { StoredMessage } from './http'
 import { type Message, readMessage, readStoredMessage } from './messages'
 import type { Replica } from './replica'
@@ -8,6 +8,9 @@ import type { Replica } from './replica'
 export class MessageList {
   readonly #messages = new Map<string, Message>()
   #history: readonly Message[] | undefined
+  /** Ids as `#history` shows them, and by parent; words that stream in leave both as they are. */
+  #path: readonly string[] | undefined
+  #versions: ReadonlyMap<string | null, readonly string[]> | undefined
   #map: Y.Map<unknown>
   readonly #replica: Replica
   readonly #user: () => string
@@ -20,19 +23,25 @@ export class MessageList {
     this.#map = this.#bind()
     replica.subscribe('document', () => {
       this.#map = this.#bind()
-      this.#changed()
+      this.#moved()
     })
     replica.subscribe('saved', () => this.refresh())
   }
 
   /** The conversation, oldest first; the same array until something changes. */
   get history(): readonly Message[] {
-    this.#history ??= historyOf(this.#messages, this.#head())
+    this.#path ??= historyOf(this.#messages, this.#head()).map(({ id }) => id)
+    this.#history ??= this.#path.flatMap((id) => this.#messages.get(id) ?? [])
     return this.#history
   }
 
-  get all(): ReadonlyMap<string, Message> {
-    return this.#messages
+  /** Gives all messages in a message's place, itself included, oldest first. */
+  versionsOf(id: string): readonly Message[] {
+    this.#versions ??= versionsIn(this.#messages)
+    const message = this.#messages.get(id)
+    if (message?.seq === undefined) return []
+    const ids = this.#versions.get(message.parent ?? null) ?? []
+    return ids.flatMap((each) => this.#messages.get(each) ?? [])
   }
 
   /** How many of the user's messages the server has not acknowledged. */
@@ -47,7 +56,7 @@ export class MessageList {
     const found = stored.flatMap((each) => readStoredMessage(each) ?? [])
     const older = found.filter(({ id }) => !this.#messages.has(id))
     for (const message of older) this.#messages.set(message.id, message)
-    if (older.length > 0) this.#changed()
+    if (older.length > 0) this.#moved()
     return older.length > 0
   }
 
@@ -71,14 +80,19 @@ export class MessageList {
       }
       this.#changed()
     })
-    this.#replica.doc.getMap('session').observe(() => this.#changed())
+    this.#replica.doc.getMap('session').observe(() => this.#moved())
     return map
   }
 
   #read(id: string, map = this.#map): void {
+    const before = this.#messages.get(id)
     const message = readMessage(id, map.get(id), this.#isUnsaved(id, map))
     if (message) this.#messages.set(id, message)
     else this.#messages.delete(id)
+    if (before?.seq === message?.seq && before?.parent === message?.parent && before && message)
+      return
+    this.#path = undefined
+    this.#versions = undefined
   }
 
   #isUnsaved(id: string, map: Y.Map<unknown>): boolean {
@@ -91,6 +105,12 @@ export class MessageList {
   #head(): string | undefined {
     const head = this.#replica.doc.getMap('session').get('head')
     return typeof head === 'string' ? head : undefined
+  }
+
+  #moved(): void {
+    this.#path = undefined
+    this.#versions = undefined
+    this.#changed()
   }
 
   #changed(): void {

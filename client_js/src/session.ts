@@ -4,7 +4,6 @@ import { Asides, hasUnsavedText, MAX_MESSAGE_BYTES, unsentMessages } from './asi
 import type { Connection, Status } from './connection'
 import { Emitter } from './emitter'
 import { type Entry, putEntry, readEntries } from './entries'
-import { versionsOf } from './history'
 import type { Http } from './http'
 import { newId } from './ids'
 import { MessageList } from './message-list'
@@ -203,7 +202,7 @@ export class Session extends Emitter<SessionTopic> {
 
   /** Gives all versions of a message, itself included, oldest first. */
   versionsOf(message: string): readonly Message[] {
-    return versionsOf(this.#messages.all, message)
+    return this.#messages.versionsOf(message)
   }
 
   /** Asks the server for something that isn't a device's to write; it answers in the same place. */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import * as Y from 'yjs'
 import { readEntries } from '../src/entries'
-import { historyOf, versionsOf } from '../src/history'
+import { historyOf, versionsIn } from '../src/history'
 import { newId } from '../src/ids'
 import { type Message, readMessage, readStoredMessage } from '../src/messages'
 import { othersIn } from '../src/presence'
@@ -50,11 +50,11 @@ describe('history', () => {
     expect(ids(historyOf(circle, 'never was'))).toEqual([])
   })
 
-  test('finds all versions of a message from any of them', () => {
-    expect(ids(versionsOf(tree, 'b'))).toEqual(['b', 'b2'])
-    expect(ids(versionsOf(tree, 'b2'))).toEqual(['b', 'b2'])
-    expect(ids(versionsOf(tree, 'a'))).toEqual(['a'])
-    expect(versionsOf(tree, 'z')).toEqual([])
+  test('finds all versions of a message, and none of what has no place', () => {
+    const versions = versionsIn(tree)
+    expect(versions.get('a')).toEqual(['b', 'b2'])
+    expect(versions.get(null)).toEqual(['a'])
+    expect([...versions.values()].flat()).not.toContain('z')
   })
 })
 

@@ -14,6 +14,9 @@ export function App() {
   const client = useClient(join === undefined ? token : undefined)
   const [isMenuOpen, setMenuOpen] = useState(false)
   const closeMenu = () => setMenuOpen(false)
+  useEffect(() => {
+    if (isMenuOpen) document.querySelector<HTMLElement>('.sidebar .new')?.focus()
+  }, [isMenuOpen])
   if (join !== undefined) return <Join key={join} code={join} token={token} />
   if (!client) return <SignIn problem={problem} onSignedIn={refresh} />
   const leave = async () => {

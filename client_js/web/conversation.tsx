@@ -84,6 +84,7 @@ interface HeaderProps {
 }
 
 function Header({ client, session, me, panel, onMenu, onPanel, onShare }: HeaderProps) {
+  const canWrite = useValue(session, 'status', () => session.canWrite)
   return (
     <header class="top">
       <button type="button" class="tool menu" aria-label="Conversations" onClick={onMenu}>
@@ -93,9 +94,11 @@ function Header({ client, session, me, panel, onMenu, onPanel, onShare }: Header
       <Badge client={client} session={session} />
       <People session={session} me={me} />
       <div class="tools">
-        <button type="button" class="tool" aria-label="Share" onClick={onShare}>
-          <ShareIcon />
-        </button>
+        {canWrite && (
+          <button type="button" class="tool" aria-label="Share" onClick={onShare}>
+            <ShareIcon />
+          </button>
+        )}
         <button
           type="button"
           class="tool"

@@ -117,7 +117,7 @@ function EntryView({ entry, me, canWrite, onPut, onRemove }: ListProps & { entry
         )}
         <small title={fullTime(entry.observedAt)}>
           {entry.isStale && <strong>May be out of date. </strong>}
-          <bdi>{originOf(entry, me)}</bdi> {ago(entry.observedAt, now)}
+          <Origin entry={entry} me={me} /> {ago(entry.observedAt, now)}
         </small>
       </dd>
     </div>
@@ -192,10 +192,29 @@ function NewEntry({ onPut, onDone }: { onPut: ListProps['onPut']; onDone: () => 
   )
 }
 
-function originOf({ by, source }: Entry, me: string): string {
-  if (by === '') return source
-  const who = by === me ? 'you' : by
-  return source === '' || source === 'user' ? `From ${who},` : `From ${who} (${source}),`
+/** Says from whom it is, and leads to the message that it was read from. */
+function Origin({ entry: { by, source }, me }: { entry: Entry; me: string }) {
+  const who = by === '' ? 'somebody' : by === me ? 'you' : by
+  const message = /^message:(.+)$/.exec(source)?.[1]
+  if (message !== undefined) {
+    const show = () => document.getElementById(`m-${message}`)?.scrollIntoView({ block: 'center' })
+    return (
+      <>
+        From <bdi>{who}</bdi>, read in{' '}
+        <button type="button" class="link" onClick={show}>
+          a message
+        </button>
+        ,
+      </>
+    )
+  }
+  const where = source === '' || source === 'user' ? '' : ` (${source})`
+  return (
+    <>
+      From <bdi>{who}</bdi>
+      <bdi>{where}</bdi>,
+    </>
+  )
 }
 
 /** Makes a key readable: `trip.home_airport` becomes "Trip: home airport". */

@@ -25,6 +25,7 @@ export const MessageView = memo(
     const isAgent = message.author.kind === 'agent'
     return (
       <article
+        id={`m-${message.id}`}
         class={`message ${isOwn ? 'own' : isAgent ? 'agent' : 'other'}`}
         aria-label={titleOf(message, isOwn)}
       >

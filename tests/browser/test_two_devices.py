@@ -128,3 +128,28 @@ async def test_an_edited_message_is_a_version_and_both_can_be_read(devices: Devi
     await laptop.sees("To Lisbon")
     await laptop.page.get_by_label("Later version").click()
     await phone.sees("To Porto")
+
+
+async def test_the_list_of_conversations_is_live_and_counts_what_is_unread(
+    devices: Devices,
+) -> None:
+    laptop = await devices.open("laptop", "zoe")
+    await laptop.send("Shall we?")
+    await laptop.page.get_by_role("button", name="New conversation").last.click()
+    await laptop.page.get_by_label("Title").fill("Spring trip")
+    await laptop.page.get_by_label("Title").press("Enter")
+    phone = await devices.open("phone", "zoe", enters=False)
+    await phone.open_panel("Conversations")
+    listed = phone.page.get_by_role("navigation").get_by_role("button", name="Spring trip")
+    await expect(listed).to_be_visible()
+    await expect(listed.locator(".unread")).to_have_count(0)
+    await laptop.page.get_by_role("button", name="New conversation").first.click()
+    ben = await devices.open("laptop", "ben", role=Role.EDITOR)
+    await ben.send("Yes!")
+    await ben.send("When?")
+    for device in (phone, laptop):
+        unread = device.page.get_by_role("navigation").locator(".unread")
+        await expect(unread).to_have_text("2 unread")
+    await listed.click()
+    await phone.sees("Shall we?", "Yes!", "When?")
+    await expect(laptop.page.get_by_role("navigation").locator(".unread")).to_have_count(0)
