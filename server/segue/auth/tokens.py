@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated, Final
 
@@ -115,13 +116,15 @@ def is_usable_secret(secret: bytes) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", SecurityWarning)  # it looks like a key, but has an error
-            _key(secret)
+            OctKey.import_key(secret)
     except (ValueError, SecurityWarning):
         return False
     return True
 
 
+@lru_cache(maxsize=4)
 def _key(secret: bytes) -> OctKey:
+    # Made once: looking whether a secret is another kind of key takes a third of checking a token.
     return OctKey.import_key(secret)
 
 
