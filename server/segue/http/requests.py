@@ -7,6 +7,7 @@ connection keeps a file descriptor, and a thousand of them, from one machine, ke
 import asyncio
 from typing import Final
 
+import h11
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
@@ -30,12 +31,18 @@ class HttpProtocol(H11Protocol):
         if self._look is not None:
             self._look.cancel()
 
+    @override
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        super().handle_websocket_upgrade(event)
+        if self._look is not None:
+            self._look.cancel()  # or it would keep all of this for as long as its patience lasts
+
     def _look_later(self) -> None:
         self._look = self.loop.call_later(self.patience_s, self._end_if_waiting, self.cycle)
 
     def _end_if_waiting(self, last: RequestResponseCycle | None) -> None:
-        if self.transport.is_closing() or self.transport.get_protocol() is not self:
-            return  # it has become a WebSocket
+        if self.transport.is_closing():
+            return
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         is_answering = cycle is not None and not cycle.response_complete
         if is_answering or cycle is not last:
