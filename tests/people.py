@@ -89,6 +89,14 @@ class Device:
         """Waits until the badge says so."""
         await expect(self.badge).to_have_text(badge, timeout=30_000)
 
+    async def frame(self, title: str) -> "Device":
+        """Gives the device in a frame of the page."""
+        element = await self.page.get_by_title(title).element_handle()
+        assert element is not None
+        found = await element.content_frame()
+        assert found is not None
+        return Device(found)
+
     async def open_panel(self, name: str) -> None:
         """Opens a panel beside the conversation."""
         await self.page.get_by_role("button", name=name, exact=True).click()
@@ -134,6 +142,14 @@ class Devices:
         if not enters:
             address = address.partition("&")[0]
         await device.page.goto((origin or self.origin) + path + address)
+        return device
+
+    async def open_link(self, kind: Kind, link: str) -> Device:
+        """Opens a link on a device on which nobody is signed in."""
+        context = await self._browser.new_context(**_SHAPES[kind])
+        self._contexts.append(context)
+        device = await self.adopt(await context.new_page())
+        await device.page.goto(link)
         return device
 
     def address(self, user: str, role: Role | None = None) -> str:

@@ -45,6 +45,7 @@ export class Replica extends Emitter<Topic> {
   #ending: Refusal | undefined
   #isDestroyed = false
   #startsOver = 0
+  #telling: ReturnType<typeof setTimeout> | undefined
   #stuck: ReturnType<typeof setTimeout> | undefined
   #waiting: ReturnType<typeof setTimeout> | undefined
   readonly #unlisten: () => void
@@ -105,14 +106,15 @@ export class Replica extends Emitter<Topic> {
     return this.#doc.transact(() => edit(this.#doc), this)
   }
 
-  /** What others see of this connection. */
+  /** What others see of this connection; told to them a few times a second at most, the latest always. */
   get presence(): Record<string, unknown> | null {
     return this.#presence
   }
 
   set presence(presence: Record<string, unknown> | null) {
     this.#presence = presence
-    this.#awareness.setLocalState(presence)
+    this.emit('awareness')
+    if (this.#telling === undefined) this.#tellPresence()
   }
 
   /** Tries a document again that ended: the token is new, or access was given. */
@@ -128,6 +130,7 @@ export class Replica extends Emitter<Topic> {
     this.#isDestroyed = true
     this.#unlisten()
     clearTimeout(this.#waiting)
+    clearTimeout(this.#telling)
     this.#detach()
     this.#awareness.destroy()
     this.#doc.destroy()
@@ -164,6 +167,15 @@ export class Replica extends Emitter<Topic> {
     doc.on('beforeObserverCalls', (transaction: Y.Transaction) => {
       if (transaction.origin === this.#provider) this.#acknowledge(transaction)
     })
+  }
+
+  #tellPresence(): void {
+    const told = this.#presence
+    this.#awareness.setLocalState(told)
+    this.#telling = setTimeout(() => {
+      this.#telling = undefined
+      if (this.#presence !== told) this.#tellPresence()
+    }, TELL_MS)
   }
 
   /** What the server sends is durable, whichever device it is from. */
@@ -288,6 +300,7 @@ export class Replica extends Emitter<Topic> {
 const STORED = Symbol('from the copy on disk')
 const TOKEN_FAILED = 'Failed to get token'
 const READ_ONLY = 'You may only read in this session. Ask its owner to write.'
+const TELL_MS = 150 // a server takes ten a second
 const STUCK_MS = 10_000
 const WAIT_MS = 30_000
 const MOST_STARTS = 20

@@ -149,6 +149,19 @@ describe('what goes over the line', () => {
     expect(server.doc.getMap('messages').size).toBe(1)
   })
 
+  test('presence is told a few times a second at most, and the latest always', async () => {
+    await pass(1_000)
+    server.received.length = 0
+    for (let step = 0; step < 100; step++) {
+      session.updatePresence({ viewing: { artifact: 'plan', head: `${step}` } })
+      await pass(10)
+    }
+    await pass(1_000)
+    const told = server.received.filter(({ kind }) => kind === 'awareness')
+    expect(told.length).toBeLessThanOrEqual(9)
+    expect(new TextDecoder().decode(told.at(-1)?.bytes)).toContain('"head":"99"')
+  })
+
   test('what is typed while a fresh token is awaited does not go in front of the handshake', async () => {
     const slow = new ScriptedServer()
     const other = createClient({

@@ -199,7 +199,7 @@ describe.skipIf(!hasServer)('with a real server', () => {
     const witness = device('ann', 'laptop').enterSession(id)
     let written = 0
     for (let round = 0; round < 50; round++) {
-      for (let edit = 0; edit < 100; edit++) {
+      for (let edit = 0; edit < 50; edit++) {
         session.artifacts.text(name).insert(written++, 'x')
         if (edit % 10 === 4) await new Promise((resolve) => setImmediate(resolve))
       }

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from people import Devices
 from servers import PostgresServer, SegueServer
@@ -96,15 +96,30 @@ async def test_an_answer_that_fails_says_why(devices: Devices) -> None:
 
 
 async def test_the_demo_plans_a_trip_over_both_devices(
-    browser: Browser, postgres: PostgresServer, tmp_path: Path, session: str
+    browser: Browser, postgres: PostgresServer, tmp_path: Path, session: str, screenshots: Path
 ) -> None:
     address = await postgres.new_database()
     async with SegueServer.started(tmp_path, database_url=address, SEGUE_AGENT="demo") as server:
         devices = Devices(browser, server, session)
-        phone, laptop = await devices.open("phone"), await devices.open("laptop")
-        await phone.send("I want to go to Lisbon")
+        both = await devices.open("laptop", path="/side-by-side")
+        phone, laptop = [await both.frame(title) for title in ("The phone", "The laptop")]
+        await phone.send("I want to go to Lisbon in May, with a friend")
         await expect(laptop.messages).to_have_count(2)
+        await expect(laptop.page.get_by_role("button", name="Stop the answer")).to_have_count(0)
+        await laptop.send("For four nights, from Hamburg. We like food and music.")
+        await expect(phone.messages).to_have_count(4)
+        await expect(phone.page.get_by_role("button", name="Stop the answer")).to_have_count(0)
+        await both.page.get_by_label("Network").first.uncheck()
+        await phone.send("We have about 900 euros")
+        await phone.shows("Offline, 1 waiting")
+        await laptop.composer.fill("And no early flights, ple")
         await laptop.open_panel("What the assistant knows")
-        panel = laptop.page.get_by_role("complementary")
-        await expect(panel.get_by_text("Lisbon", exact=True)).to_be_visible()
+        known = laptop.page.get_by_role("complementary")
+        await expect(known.get_by_text("Lisbon", exact=True)).to_be_visible()
+        await laptop.page.get_by_role("button", name="Close the panel").click()
+        assert isinstance(both.page, Page)
+        await both.page.screenshot(path=screenshots / "side-by-side.png", animations="disabled")
+        await both.page.get_by_label("Network").first.check()
+        await phone.shows("Saved")
+        await expect(laptop.messages).to_have_count(6)
         await devices.close()

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Frame, Page, expect
+from playwright.async_api import Page, expect
 
 from people import Device, Devices
 from segue.auth.grants import Role
@@ -184,18 +184,12 @@ async def test_on_plain_http_it_works_without_what_browsers_then_withhold(device
 
 
 async def test_side_by_side_are_two_devices_each_with_a_network_of_its_own(
-    devices: Devices, screenshots: Path
+    devices: Devices,
 ) -> None:
     both = await devices.open("laptop", path="/side-by-side")
     assert isinstance(both.page, Page)
 
-    async def frame_of(title: str) -> Frame:
-        element = await both.page.get_by_title(title).element_handle()
-        found = await element.content_frame()
-        assert found is not None
-        return found
-
-    phone, laptop = Device(await frame_of("The phone")), Device(await frame_of("The laptop"))
+    phone, laptop = await both.frame("The phone"), await both.frame("The laptop")
     await phone.send("From the phone")
     await laptop.sees("From the phone")
     await both.page.get_by_label("Network").first.uncheck()
@@ -204,7 +198,6 @@ async def test_side_by_side_are_two_devices_each_with_a_network_of_its_own(
     await phone.shows("Offline, 1 waiting")
     await laptop.send("Going on")
     await laptop.shows("Saved")
-    await both.page.screenshot(path=screenshots / "side-by-side.png", animations="disabled")
     await both.page.get_by_label("Network").first.check()
     await phone.sees("From the phone", "Going on", "Cut off")
     await laptop.sees("From the phone", "Going on", "Cut off")
