@@ -150,6 +150,19 @@ class Conflict(SegueError):
     close_code = 4400
 
 
+class NotFound(SegueError):
+    """Nothing is there, or nothing that who asks may know of."""
+
+    code = "not_found"
+    close_code = 4400
+
+
+class LinkExpired(NotFound):
+    """A share link that has run out."""
+
+    code = "link_expired"
+
+
 class IdempotencyMismatch(Conflict):
     """An Idempotency-Key that was used before, for another content."""
 

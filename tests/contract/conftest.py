@@ -6,7 +6,9 @@ import pytest
 
 from databases import open_commits
 from segue.storage.database import Database
+from segue.storage.members import PostgresMembers
 from segue.storage.register import PostgresRegister
+from segue.storage.share_links import PostgresShareLinks
 from segue.storage.summaries import PostgresSummaries
 from segue.storage.update_log import PostgresUpdateLog
 
@@ -25,3 +27,13 @@ def register(database: Database) -> PostgresRegister:
 @pytest.fixture
 def summaries(database: Database) -> PostgresSummaries:
     return PostgresSummaries(database)
+
+
+@pytest.fixture
+def members(database: Database) -> PostgresMembers:
+    return PostgresMembers(database)
+
+
+@pytest.fixture
+def links(database: Database) -> PostgresShareLinks:
+    return PostgresShareLinks(database)

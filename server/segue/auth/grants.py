@@ -15,3 +15,8 @@ class Role(StrEnum):
     def may_write(self) -> bool:
         """Tells whether edits of this role are taken at all."""
         return self is not Role.VIEWER
+
+    @property
+    def may_share(self) -> bool:
+        """Tells whether this role may let others in, as an editor at most."""
+        return self in (Role.OWNER, Role.EDITOR)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 from segue.auth.grants import Role
 from segue.document.submission import LoggedUpdate
@@ -193,4 +193,117 @@ class SummaryStore(Protocol):
 
         Raises:
             StorageUnavailable: Postgres can't be asked right now.
+        """
+
+
+MAX_MEMBERS: Final = 1000
+"""Of one session: who comes by a link beyond that is not let in."""
+
+MAX_LINKS: Final = 100
+"""Of one session, that hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a session; `name` is what they were called when they came by a link."""
+
+    user: UserId
+    role: Role
+    name: str
+    joined_at: datetime
+
+
+class MemberStore(Protocol):
+    """Who is a member of a session. What is changed is durable when a method returns."""
+
+    async def list(self, session: DocumentId) -> list[Member]:
+        """Gives the members, the oldest first.
+
+        Raises:
+            StorageUnavailable: Postgres can't be asked right now.
+        """
+
+    async def set_role(self, session: DocumentId, user: UserId, role: Role) -> Member:
+        """Gives a member another role; idempotent. One that can't share loses the links they made.
+
+        Raises:
+            Conflict: it would leave the session without an owner.
+            NotFound: no such member.
+            StorageUnavailable: Postgres can't be asked right now; it may have been done.
+        """
+
+    async def remove(self, session: DocumentId, user: UserId) -> None:
+        """Ends a membership, if there is one, and the links they made; idempotent.
+
+        Raises:
+            Conflict: it would leave the session without an owner.
+            StorageUnavailable: Postgres can't be asked right now; it may have been done.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A link to make, `by` whom, good for `ttl_s` seconds."""
+
+    id: str
+    session: DocumentId
+    code_hash: bytes
+    role: Role
+    by: UserId
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLink:
+    """A link as a list shows it."""
+
+    id: str
+    role: Role
+    created_by: UserId
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What a link has led to."""
+
+    session: DocumentId
+    role: Role
+
+
+class LinkStore(Protocol):
+    """Links to sessions, by the hash (SHA-256) of their code. Durable when a method returns."""
+
+    async def create(self, new: NewLink) -> ShareLink:
+        """Makes a link; idempotent by its id.
+
+        Raises:
+            Conflict: the session has `MAX_LINKS`.
+            Deleted: the session is a tombstone.
+            StorageUnavailable: Postgres can't be asked right now; it may have been made.
+        """
+
+    async def list(self, session: DocumentId) -> list[ShareLink]:
+        """Gives the links that hold, the oldest first.
+
+        Raises:
+            StorageUnavailable: Postgres can't be asked right now.
+        """
+
+    async def revoke(self, session: DocumentId, link: str) -> None:
+        """Ends a link of the session, if there is one; idempotent.
+
+        Raises:
+            StorageUnavailable: Postgres can't be asked right now; it may have been done.
+        """
+
+    async def redeem(self, code_hash: bytes, user: UserId, name: str) -> Joined:
+        """Makes the user a member of the link's session; idempotent, and never lowers a role.
+
+        Raises:
+            Conflict: the session has `MAX_MEMBERS`.
+            LinkExpired: it has run out.
+            NotFound: there is no such link: unknown, revoked, or its session deleted.
+            StorageUnavailable: Postgres can't be asked right now; it may have been done.
         """

@@ -6,9 +6,10 @@ from typing import Final
 import asyncpg
 
 from segue.auth.grants import Role
-from segue.errors import Deleted, InvalidName
+from segue.errors import Deleted
 from segue.ids import DocumentId, UserId
 from segue.storage.database import AnyConnection, Database, Result
+from segue.storage.naming import run_with_names
 from segue.storage.ports import Creation, ListedSession, ListPosition
 
 FIND_ROLE: Final = """
@@ -68,8 +69,17 @@ BURY: Final = "UPDATE documents SET deleted_at = now() WHERE id = $1 AND deleted
 DELETE_UPDATES: Final = "DELETE FROM updates WHERE document = $1"
 DELETE_SNAPSHOT: Final = "DELETE FROM snapshots WHERE document = $1"
 DELETE_TITLE: Final = "UPDATE sessions SET title = NULL, last_seq = 0, request = NULL WHERE id = $1"
-
-_UNSTORABLE: Final = (ValueError, asyncpg.DataError, asyncpg.CheckViolationError)
+# Behind the title, whose row is the lock of who makes a link or joins by one.
+DELETE_LINKS: Final = "DELETE FROM share_links WHERE session = $1"
+DELETE_NAMES: Final = "UPDATE members SET name = '' WHERE session = $1 AND name <> ''"
+_BURIAL: Final = (
+    BURY,
+    DELETE_UPDATES,
+    DELETE_SNAPSHOT,
+    DELETE_TITLE,
+    DELETE_LINKS,
+    DELETE_NAMES,
+)
 
 
 class PostgresRegister:
@@ -147,7 +157,7 @@ class PostgresRegister:
 
         async def bury(connection: AnyConnection) -> None:
             async with connection.transaction():
-                for statement in (BURY, DELETE_UPDATES, DELETE_SNAPSHOT, DELETE_TITLE):
+                for statement in _BURIAL:
                     await connection.execute(statement, document)
 
         await self._run(bury)
@@ -177,10 +187,7 @@ class PostgresRegister:
         return [UserId(row["user_id"]) for row in rows]
 
     async def _run(self, action: Callable[[AnyConnection], Awaitable[Result]]) -> Result:
-        try:
-            return await self._database.run(action)
-        except _UNSTORABLE as error:
-            raise InvalidName("The name of the user or the session can't be stored.") from error
+        return await run_with_names(self._database, action)
 
 
 def _listed(row: asyncpg.Record) -> ListedSession:
