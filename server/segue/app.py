@@ -30,13 +30,17 @@ from segue.agents.loading import load_agent
 from segue.agents.port import Agent
 from segue.agents.runner import running_agents
 from segue.auth import tokens
+from segue.auth.attempts import Attempts
 from segue.auth.origins import OriginPolicy
 from segue.auth.refusals import Refusals
 from segue.auth.tokens import Claims
+from segue.conversation.guests import Guests
 from segue.conversation.homes import kept_homes
-from segue.conversation.listing import Listing, listing
+from segue.conversation.listing import listing
+from segue.conversation.members import Members, MemberServices, OnChanged
 from segue.conversation.messages import Messages
 from segue.conversation.sessions import Sessions, SessionServices
+from segue.conversation.share_links import LinkServices, ShareLinks
 from segue.document.verdict import Summary
 from segue.errors import SegueError, StorageUnavailable
 from segue.http.cors import Cors
@@ -46,21 +50,24 @@ from segue.http.operations import Api, ApiServices
 from segue.http.pages import page_routes
 from segue.http.problems import HANDLERS
 from segue.http.seat import SyncOptions, SyncServices
+from segue.http.seating import Seating
 from segue.http.session_operations import OPERATIONS
 from segue.http.sync_routes import SyncSockets
 from segue.http.web_server import GRACEFUL_S, WebServer, uvicorn_config
 from segue.hub.hub import Hub
 from segue.hub.options import HubOptions
 from segue.hub.services import Followers
-from segue.ids import RANDOM_BYTES, DocumentId, new_id
+from segue.ids import RANDOM_BYTES, DocumentId, UserId, new_id
 from segue.settings import Settings
 from segue.storage import migrations
 from segue.storage.claims import ClaimWriter
 from segue.storage.database import Database
 from segue.storage.group_commit import GroupCommit, group_commit
+from segue.storage.members import PostgresMembers
 from segue.storage.node_lock import NodeLock, node_lock
 from segue.storage.postgres.supervisor import EmbeddedPostgres
 from segue.storage.register import PostgresRegister
+from segue.storage.share_links import PostgresShareLinks
 from segue.storage.summaries import PostgresSummaries
 from segue.storage.update_log import PostgresUpdateLog
 from segue.workers.options import PoolOptions
@@ -75,6 +82,10 @@ Banner = Callable[[Path | None], None]
 
 _STARTING: Final = "The node is starting."
 _PROBE_S: Final = 2.0
+_LINKS_OPENED: Final = 60
+"""By one address in a minute: a class behind one router may come in at once."""
+
+_MINUTE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +186,7 @@ class Node:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._sockets = SyncSockets()
+        self._seating = Seating()
         self._api = Api()
         self._origins = OriginPolicy(settings.origins, loopback=settings.development)
         self._stopping = asyncio.Event()
@@ -264,22 +276,36 @@ class Node:
         )
         followers.on_runs = runner.on_runs
         runner.recover(await summaries.sessions_in_doubt())
-        stack.enter_context(self._api.serving(self._api_services(hub, register, list_of_sessions)))
+
+        def on_changed(session: DocumentId, user: UserId) -> None:
+            self._seating.on_changed(session, user)
+            homes.refresh([user])
+
+        sessions = SessionServices(
+            register, hub, list_of_sessions, _mint_id, settings.signing_secret()
+        )
+        api_services = self._api_services(sessions, database, on_changed)
+        stack.enter_context(self._api.serving(api_services))
         equip = partial(self._equip, hub, register)
         await stack.enter_async_context(self._sockets.serving(equip))
         # Not before: whoever comes at the word "ready" is let in.
         self._readiness.checks = partial(_check, database, lock, commits, pool)
 
     def _api_services(
-        self, hub: Hub, register: PostgresRegister, list_of_sessions: Listing
+        self, services: SessionServices, database: Database, on_changed: OnChanged
     ) -> ApiServices:
         settings = self._settings
-        services = SessionServices(
-            register, hub, list_of_sessions, _mint_id, settings.signing_secret()
+        guests = Guests(services.secret, _wall_clock_s, admitted=settings.admits_guests)
+        members = MemberServices(services.register, PostgresMembers(database), on_changed)
+        links = LinkServices(
+            services.register, PostgresShareLinks(database), guests, on_changed, _mint_id
         )
         return ApiServices(
             sessions=Sessions(services),
             messages=Messages(services, _wall_clock_ms),
+            members=Members(members),
+            links=ShareLinks(links),
+            attempts=Attempts(_LINKS_OPENED, per_s=_MINUTE_S),
             verify=self._verify,
             max_body_bytes=settings.max_update_bytes,
         )
@@ -293,6 +319,7 @@ class Node:
             verify=self._verify,
             origins=self._origins,
             refusals=Refusals(),
+            seating=self._seating,
             tasks=tasks,
             clock=_wall_clock_s,
             options=_sync_options(self._settings),

@@ -53,6 +53,10 @@ def _switch(raw: str) -> bool:
     return value
 
 
+def _switch_or_unset(raw: str) -> bool | None:
+    return _switch(raw) if raw else None
+
+
 def _is_empty(raw: str) -> bool:
     return not raw
 
@@ -186,6 +190,13 @@ class Settings:
         "Web pages that may connect beside the server's own, separated by commas.",
         example="https://app.example.com,https://www.example.com",
     )
+    guests: bool | None = _from(
+        "SEGUE_GUESTS",
+        "",
+        _switch_or_unset,
+        "Lets people without a token in by a share link. `segue dev` does, `segue serve` doesn't.",
+        example="on",
+    )
     agent: str = _from(
         "SEGUE_AGENT",
         "",
@@ -265,6 +276,11 @@ class Settings:
         """Who answers in sessions that say nothing else; None for nobody."""
         spec = self.agent or ("demo" if self.development else "none")
         return None if spec == "none" else spec
+
+    @property
+    def admits_guests(self) -> bool:
+        """Tells whether a share link is enough to come in."""
+        return self.development if self.guests is None else self.guests
 
     def signing_secret(self) -> bytes:
         """Gives the secret.

@@ -124,9 +124,7 @@ class Runner:
         for work in works:
             work.cancel()
         if works:
-            _, late = await asyncio.wait(works, timeout=_CLOSE_S)
-            for work in late:  # the storage is away: the next start finds them
-                work.cancel()
+            await asyncio.wait(works, timeout=_CLOSE_S)
 
     async def _serve(self, document: DocumentId, line: _Line) -> None:
         await asyncio.sleep(0)  # `on_runs` has told all

@@ -19,6 +19,8 @@ from segue.ids import ID_PATTERN
 
 Json = dict[str, Any]
 
+_ID: Final[Json] = {"type": "string", "pattern": ID_PATTERN}
+_ANY_NAME: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 255}
 _REF: Final = "#/components/schemas/{name}"
 
 # What can go wrong with any request.
@@ -96,6 +98,8 @@ def _operation(operation: AnyOperation, schemas: Mapping[type[msgspec.Struct], J
         "parameters": [*_parameters(operation)],
         "responses": {**_answers(operation, schemas), **_problems(operation, schemas)},
     }
+    if operation.is_open:
+        described["security"] = [{}, {"token": []}]
     if operation.body is not Nothing:
         content = {"application/json": {"schema": schemas[operation.body]}}
         described["requestBody"] = {"required": True, "content": content}
@@ -104,7 +108,7 @@ def _operation(operation: AnyOperation, schemas: Mapping[type[msgspec.Struct], J
 
 def _parameters(operation: AnyOperation) -> Iterator[Json]:
     for name in re.findall(r"\{(\w+)\}", operation.path):
-        yield _parameter("path", name, {"type": "string", "pattern": ID_PATTERN}, required=True)
+        yield _parameter("path", name, _ANY_NAME if name == "user" else _ID, required=True)
     if operation.repeatable:
         key = {"type": "string", "pattern": rf"^[\x21-\x7e]{{1,{MAX_KEY}}}$"}
         yield _parameter("header", "Idempotency-Key", key, required=False)

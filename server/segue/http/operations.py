@@ -1,6 +1,7 @@
 """What the API can do, each operation as a value: routes and OpenAPI are both made of one table.
 
-An operation can't be reached without a token: it is given claims, never the request.
+An operation can't do anything in a user's name without their token: it is given claims, never the
+request. Only one that `is_open` is reached without any.
 """
 
 import asyncio
@@ -16,16 +17,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from segue.auth.attempts import Attempts
 from segue.auth.tokens import Claims
+from segue.conversation.members import Members
 from segue.conversation.messages import Messages
 from segue.conversation.sessions import Sessions
-from segue.errors import Restarting, SegueError, StorageUnavailable, TooMany
+from segue.conversation.share_links import ShareLinks
+from segue.errors import Restarting, SegueError, StorageUnavailable, TooMany, Unauthenticated
 from segue.http.incoming import bearer_token, idempotency_key, read_body, read_query
 from segue.ids import UserId
 
 PATIENCE_S: Final = 15.0
 MAX_IN_FLIGHT: Final = 32
-"""Requests of one user that are answered at the same time."""
+"""Requests of one user that are answered at the same time; of strangers, those of one address."""
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,13 +42,35 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Query, Body]):
-    """One request, read and checked in shape. `session` is the name in the path, if there is one."""
+    """One request, read and checked in shape.
 
-    claims: Claims
-    session: str
+    `path` has the parts of the path that have a name; `address` is the sender's; `base_url` the
+    server's, as the sender sees it. `bearer` is None where no token came.
+    """
+
+    bearer: Claims | None
+    path: Mapping[str, str]
     query: Query
     body: Body
     key: str | None
+    address: str
+    base_url: str
+
+    @property
+    def claims(self) -> Claims:
+        """What the token claims.
+
+        Raises:
+            Unauthenticated: none came.
+        """
+        if self.bearer is None:
+            raise Unauthenticated("No token was sent. Send `Authorization: Bearer TOKEN`.")
+        return self.bearer
+
+    @property
+    def session(self) -> str:
+        """The session that the path names."""
+        return self.path["id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +88,9 @@ class ApiServices:
 
     sessions: Sessions
     messages: Messages
+    members: Members
+    links: ShareLinks
+    attempts: Attempts
     verify: Callable[[str], Claims]
     max_body_bytes: int
     patience_s: float = PATIENCE_S
@@ -72,7 +101,8 @@ class Operation(Generic[Query, Body]):
     """One method on one path.
 
     `answers` gives what each good status comes with; `errors` what can go wrong beside what can
-    always. `repeatable`: it reads an Idempotency-Key.
+    always. `repeatable`: it reads an Idempotency-Key. `is_open`: it is for who has no token, too; a bad
+    one is refused all the same.
     """
 
     method: str
@@ -84,6 +114,7 @@ class Operation(Generic[Query, Body]):
     answers: Mapping[HTTPStatus, type[msgspec.Struct] | None]
     errors: Sequence[type[SegueError]] = ()
     repeatable: bool = False
+    is_open: bool = False
 
     @property
     def name(self) -> str:
@@ -104,7 +135,7 @@ class Api:
 
     def __init__(self) -> None:
         self.services: ApiServices | None = None
-        self._in_flight: Counter[UserId] = Counter()
+        self._in_flight: Counter[tuple[UserId | None, str]] = Counter()
 
     @contextmanager
     def serving(self, services: ApiServices) -> Iterator[None]:
@@ -127,38 +158,55 @@ class Api:
             method = "GET" if request.method == "HEAD" else request.method
             return await self._answer(request, by_method[method])
 
-        return Route(path, endpoint, methods=list(by_method))
+        # The name of a user may have any character in it.
+        return Route(path.replace("{user}", "{user:path}"), endpoint, methods=list(by_method))
 
     async def _answer(self, request: Request, operation: AnyOperation) -> Response:
         services = self.services
         if services is None:
             raise Restarting("The server is starting or stopping. Try again in a moment.")
         # Before anything else is read: a stranger costs a header.
-        claims = services.verify(bearer_token(request))
-        if self._in_flight[claims.user] >= MAX_IN_FLIGHT:
+        bearer = _bearer(request, operation, services)
+        with self._counted((bearer.user, "") if bearer else (None, _address(request))):
+            call = await _read(request, operation, bearer, services.max_body_bytes)
+            return _response(await _run_in_time(operation, services, call))
+
+    @contextmanager
+    def _counted(self, sender: tuple[UserId | None, str]) -> Iterator[None]:
+        if self._in_flight[sender] >= MAX_IN_FLIGHT:
             raise TooMany(f"{MAX_IN_FLIGHT} requests of yours are being answered. Wait for them.")
-        self._in_flight[claims.user] += 1
+        self._in_flight[sender] += 1
         try:
-            call = await _read(request, operation, claims, services.max_body_bytes)
-            reply = await _run_in_time(operation, services, call)
+            yield
         finally:
-            self._in_flight[claims.user] -= 1
-            if not self._in_flight[claims.user]:
-                del self._in_flight[claims.user]
-        return _response(reply)
+            self._in_flight[sender] -= 1
+            if not self._in_flight[sender]:
+                del self._in_flight[sender]
+
+
+def _bearer(request: Request, operation: AnyOperation, services: ApiServices) -> Claims | None:
+    if operation.is_open and "authorization" not in request.headers:
+        return None
+    return services.verify(bearer_token(request))
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 async def _read(
-    request: Request, operation: AnyOperation, claims: Claims, max_bytes: int
+    request: Request, operation: AnyOperation, bearer: Claims | None, max_bytes: int
 ) -> Call[Any, Any]:
     return Call(
-        claims,
-        request.path_params.get("id", ""),
+        bearer,
+        request.path_params,
         read_query(request, operation.query),
         Nothing()
         if operation.body is Nothing
         else await read_body(request, operation.body, max_bytes),
         idempotency_key(request) if operation.repeatable else None,
+        _address(request),
+        str(request.base_url),
     )
 
 

@@ -29,6 +29,8 @@ _STATUS: Final[Mapping[type[errors.SegueError], HTTPStatus]] = {
     errors.Deleted: HTTPStatus.GONE,
     errors.StartOver: HTTPStatus.PRECONDITION_FAILED,
     errors.Resync: HTTPStatus.CONFLICT,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.LinkExpired: HTTPStatus.GONE,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Stalled: HTTPStatus.REQUEST_TIMEOUT,

@@ -32,6 +32,7 @@ from segue.errors import (
     TokenExpired,
     Unauthenticated,
 )
+from segue.http.seating import Seating
 from segue.hub.hub import Hub
 from segue.hub.peer import Identity, Peer
 from segue.hub.room import DocumentMessage, Room
@@ -74,6 +75,7 @@ class SyncServices:
     verify: Callable[[str], Claims]
     origins: OriginPolicy
     refusals: Refusals
+    seating: Seating
     tasks: asyncio.TaskGroup
     clock: Callable[[], float]
     options: SyncOptions
@@ -164,8 +166,16 @@ class Seat:
         self._asked_for_token = False
         if self.stage is Stage.AWAITING:
             self._begin_opening()
-        elif self.stage is Stage.ATTACHED and (self._work is None or self._work.done()):
-            self._start(self._refresh())  # else the one under way looks again
+        else:
+            self._refresh_if_idle()
+
+    def look_again(self) -> None:
+        """Asks anew what the user may do here: their membership was changed."""
+        if self._claims is not None and self.stage is not Stage.ENDED:
+            # A copy: to work under way it is a newer token, so that it looks again. Its answer may be
+            # older than the change.
+            self._claims = replace(self._claims)
+            self._refresh_if_idle()
 
     def take(self, message: DocumentMessage, size_bytes: int) -> None:
         """Passes a message of so many bytes to the room, or holds it until there is one."""
@@ -211,6 +221,8 @@ class Seat:
     def leave(self) -> None:
         """Ends the seat without a word: the device left, or the socket is gone."""
         self.stage = Stage.ENDED
+        if self._claims is not None:
+            self._services.seating.discard(self.name, self._claims.user, self)
         self._drop_held()
         if self._work is not None:
             self._work.cancel()
@@ -269,11 +281,17 @@ class Seat:
             self._held, self._held_bytes = [], 0
             self.end(Overloaded("The server is catching up. Nothing is lost; try again."))
             return
+        assert self._claims is not None
+        self._services.seating.add(self.name, self._claims.user, self)
         self.stage = Stage.OPENING
         self._start(self._open())
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         self._work = self._services.tasks.create_task(work, name=f"open {self.name}")
+
+    def _refresh_if_idle(self) -> None:
+        if self.stage is Stage.ATTACHED and (self._work is None or self._work.done()):
+            self._start(self._refresh())  # else the one under way looks again
 
     async def _open(self) -> None:
         claims, access = None, None

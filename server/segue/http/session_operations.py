@@ -1,4 +1,4 @@
-"""Sessions and messages over HTTP: the table of operations, and what each does."""
+"""The table of all operations over HTTP; of those on sessions and messages, what each does."""
 
 import base64
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from segue.document.views import MessagesPage, MessageView
 from segue.errors import InvalidRequest
 from segue.http import shapes
 from segue.http.operations import AnyOperation, ApiServices, Call, Nothing, Operation, Reply
+from segue.http.sharing_operations import SHARING_OPERATIONS
 from segue.ids import session_id
 from segue.storage.ports import ListedSession, ListPosition
 
@@ -163,6 +164,7 @@ OPERATIONS: Final[Sequence[AnyOperation]] = (
         answers={HTTPStatus.OK: MessagesPage},
         errors=_IN_SESSION,
     ),
+    *SHARING_OPERATIONS,
 )
 
 

@@ -105,8 +105,8 @@ def item(row: ListedSession) -> SessionItem:
         row.title,
         row.role,
         row.last_seq,
-        _millis(row.created_at),
-        _millis(row.last_active_at),
+        millis(row.created_at),
+        millis(row.last_active_at),
     )
 
 
@@ -118,8 +118,8 @@ def session(state: SessionState) -> Session:
         content.title,
         row.role,
         content.last_seq,
-        _millis(row.created_at),
-        _millis(row.last_active_at),
+        millis(row.created_at),
+        millis(row.last_active_at),
         content.head,
         content.settings,
     )
@@ -154,5 +154,6 @@ def _inside(value: object) -> Sequence[object]:
     return value if isinstance(value, list) else ()
 
 
-def _millis(time: datetime) -> int:
+def millis(time: datetime) -> Millis:
+    """Shows a time."""
     return (time - _EPOCH) // timedelta(milliseconds=1)

@@ -6,9 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 
 import msgspec
-import pytest
 
-from segue.agents import runner as runners
 from segue.agents.batches import Batches
 from segue.agents.port import Event, Forget, Remember, TextDelta, Title, Turn
 from segue.agents.runner import Runner, running_agents
@@ -275,24 +273,6 @@ def test_the_end_of_the_node_marks_what_runs_and_leaves_what_waits() -> None:
             await documents.until(lambda: documents.text)
         assert agent.was_stopped
         assert documents.ended == [("m1", "interrupted")]
-
-    play(act)
-
-
-def test_the_end_of_the_node_waits_for_no_storage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runners, "_CLOSE_S", 0.05)
-
-    async def act() -> None:
-        agent = Scripted(TextDelta("x"), asyncio.Event())
-        async with asyncio.timeout(10), running(agent) as (runner, documents):
-            runner.on_runs(TALK, (queued("m1"),))
-            await documents.until(lambda: documents.text)
-
-            def be_away(_: Edit) -> None:
-                raise StorageUnavailable("away")
-
-            documents.fate = be_away
-        assert documents.ended == []
 
     play(act)
 

@@ -9,12 +9,16 @@ from starlette.applications import Starlette
 
 from asgi import Answer, ask
 from fake_documents import FakeDocuments
-from registers import FakeRegister
+from registers import FakeLinks, FakeMembers, FakeRegister
 from segue.auth import tokens
+from segue.auth.attempts import Attempts
 from segue.auth.grants import Role
 from segue.auth.tokens import Claims
+from segue.conversation.guests import Guests
+from segue.conversation.members import Members, MemberServices
 from segue.conversation.messages import Messages
 from segue.conversation.sessions import Sessions, SessionServices
+from segue.conversation.share_links import LinkServices, ShareLinks
 from segue.http.openapi import openapi_route
 from segue.http.operations import Api, ApiServices
 from segue.http.problems import HANDLERS
@@ -24,6 +28,7 @@ from segue.ids import DeviceId, DocumentId, UserId
 SECRET = b"a secret for tests only, forty-two letters"
 NOW_MS = 1_764_000_000_000
 MAX_BODY = 4096
+MAX_ATTEMPTS = 100
 
 
 class Flushed:
@@ -53,6 +58,8 @@ class Scene:
     documents: FakeDocuments = field(default_factory=FakeDocuments)
     summaries: Flushed = field(default_factory=Flushed)
     api: Api = field(default_factory=Api)
+    changed: list[tuple[DocumentId, UserId]] = field(default_factory=list)
+    guests: bool = True
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -66,6 +73,19 @@ class Scene:
         self.api.services = ApiServices(
             sessions=Sessions(services),
             messages=Messages(services, lambda: NOW_MS),
+            members=Members(
+                MemberServices(self.register, FakeMembers(self.register), self._on_changed)
+            ),
+            links=ShareLinks(
+                LinkServices(
+                    self.register,
+                    FakeLinks(self.register),
+                    Guests(SECRET, lambda: NOW_MS / 1000, admitted=self.guests),
+                    self._on_changed,
+                    services.mint,
+                )
+            ),
+            attempts=Attempts(MAX_ATTEMPTS, per_s=3600),
             verify=lambda text: tokens.verify(SECRET, text, now=NOW_MS / 1000),
             max_body_bytes=MAX_BODY,
         )
@@ -73,6 +93,9 @@ class Scene:
             routes=[*self.api.routes(OPERATIONS), openapi_route(OPERATIONS)],
             exception_handlers=dict(HANDLERS),
         )
+
+    def _on_changed(self, session: DocumentId, user: UserId) -> None:
+        self.changed.append((session, user))
 
     async def ask(
         self,

@@ -10,6 +10,7 @@ from segue.auth.refusals import Refusals
 from segue.auth.tokens import Claims
 from segue.errors import Unauthenticated
 from segue.http.seat import SyncOptions, SyncServices
+from segue.http.seating import Seating
 from segue.hub.backlog import Backlog
 from segue.hub.hub import Hub
 from segue.hub.peer import Peer
@@ -78,6 +79,7 @@ def services(
     register: FakeRegister,
     clock: Callable[[], float] = lambda: 0.0,
     options: SyncOptions | None = None,
+    seating: Seating | None = None,
 ) -> SyncServices:
     """Tokens are a user's name and, behind a space, for how many seconds they hold; "bad" is bad."""
 
@@ -94,6 +96,7 @@ def services(
         verify=verify,
         origins=OriginPolicy((), loopback=True),
         refusals=Refusals(),
+        seating=seating or Seating(),
         tasks=tasks,
         clock=clock,
         options=options or SyncOptions(),

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -26,8 +27,20 @@ BODIES: dict[str, object] = {
     "create_session": {"id": "trip"},
     "change_session": {"title": "x"},
     "add_message": {"text": "x"},
+    "change_member": {"role": "editor"},
+    "create_link": {"role": "editor"},
+    "redeem_link": {"code": "x"},
 }
-PUBLIC = {"/openapi.json"}
+# A field that takes a text and one that takes an object, if there is one.
+FIELDS = {
+    "create_session": ("title", "settings"),
+    "change_session": ("title", "settings"),
+    "add_message": ("text", "metadata"),
+    "change_member": ("role", None),
+    "create_link": ("role", None),
+    "redeem_link": ("code", None),
+}
+PUBLIC = {"/openapi.json", "/v1/links/redeem"}
 
 
 @pytest.fixture
@@ -39,8 +52,13 @@ async def scene() -> Scene:
 
 
 async def call(scene: Scene, operation: AnyOperation, **options: str | None) -> Answer:
-    path = operation.path.replace("{id}", "trip")
-    return await scene.ask(operation.method, path, BODIES.get(operation.name), **options)
+    return await scene.ask(
+        operation.method, path_of(operation), BODIES.get(operation.name), **options
+    )
+
+
+def path_of(operation: AnyOperation) -> str:
+    return operation.path.format(id="trip", user="vic", link="none")
 
 
 def code(answer: Answer) -> tuple[int, str]:
@@ -49,38 +67,50 @@ def code(answer: Answer) -> tuple[int, str]:
 
 async def test_every_route_asks_who_is_there_and_what_they_may(scene: Scene) -> None:
     """Lists the routes themselves: one that is added and checks nothing fails here."""
+    names = {(each.method, each.path): each.name for each in OPERATIONS}
     for route in scene.app.routes:
         assert isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}:
-            if route.path in PUBLIC:
-                continue
-            path = re.sub(r"\{id(:\w+)?\}", "trip", route.path)
-            body = None if method in ("GET", "DELETE") else {"title": "x"}
-            if method == "POST" and path.endswith("messages"):
-                body = {"text": "x"}
-            elif method == "POST":
-                body = {"id": "trip", "title": "x"}
-            assert code(await scene.ask(method, path, body, user=None)) == (401, "unauthenticated")
-            foreign = await scene.ask(method, path, body, user="mallory")
-            viewer = await scene.ask(method, path, body, user="vic")
-            if (method, path) == ("GET", "/v1/sessions"):
-                assert foreign.json["sessions"] == []
-                assert [each["id"] for each in viewer.json["sessions"]] == ["trip"]
-                continue
-            assert code(foreign) == (403, "forbidden"), (method, path)
-            if method == "GET":
-                assert viewer.status == 200, (method, path)
-            else:
-                assert code(viewer) in ((403, "forbidden"), (409, "conflict")), (method, path)
+            pattern = re.sub(r":\w+\}", "}", route.path)
+            if pattern not in PUBLIC:
+                path = pattern.format(id="trip", user="alice", link="none")
+                body = BODIES.get(names[method, pattern])
+                await check_roles(scene, method, path, body)
     assert scene.documents.edits == []
     assert not scene.register.deleted
+    assert scene.register.members == {"trip": {"alice": Role.OWNER, "vic": Role.VIEWER}}
+    assert scene.changed == []
+
+
+async def check_roles(scene: Scene, method: str, path: str, body: object) -> None:
+    assert code(await scene.ask(method, path, body, user=None)) == (401, "unauthenticated")
+    foreign = await scene.ask(method, path, body, user="mallory")
+    viewer = await scene.ask(method, path, body, user="vic")
+    if (method, path) == ("GET", "/v1/sessions"):
+        assert foreign.json["sessions"] == []
+        assert [each["id"] for each in viewer.json["sessions"]] == ["trip"]
+        return
+    assert code(foreign) == (403, "forbidden"), (method, path)
+    if method == "GET" and not path.endswith("/links"):
+        assert viewer.status == 200, (method, path)
+    else:
+        assert code(viewer) in ((403, "forbidden"), (409, "conflict")), (method, path)
+
+
+async def test_without_a_token_only_the_code_of_a_link_is_taken(scene: Scene) -> None:
+    (is_open,) = [each for each in OPERATIONS if each.is_open]
+    assert code(await call(scene, is_open, user=None)) == (404, "not_found")
 
 
 async def test_the_node_has_these_routes_and_no_others() -> None:
     """What is served beside the table of operations is named here, and why it needs no token."""
     web_app = Node(Settings()).web_app()
     by_socket = {route.path for route in web_app.routes if isinstance(route, WebSocketRoute)}
-    others = {route.path for route in web_app.routes if isinstance(route, Route)}
+    others = {
+        route.path.replace("{user:path}", "{user}")
+        for route in web_app.routes
+        if isinstance(route, Route)
+    }
     assert len(by_socket) + len(others) == len(web_app.routes)
     assert by_socket == {"/v1/sync/{document:path}", "/v1/collab"}  # theirs comes in-band
     assert others == {operation.path for operation in OPERATIONS} | {
@@ -96,6 +126,8 @@ async def test_a_bad_token_reads_nothing(scene: Scene, operation: AnyOperation) 
         answer = await call(scene, operation, user=None, authorization=header)
         assert code(answer) == (401, "unauthenticated")
         assert answer.headers["www-authenticate"] == "Bearer"
+    if operation.is_open:
+        return
     # Nor is a body looked at before.
     nothing = await scene.ask(operation.method, operation.path, user=None, raw=b"{" * 9000)
     assert code(nothing) == (401, "unauthenticated")
@@ -176,41 +208,45 @@ async def test_a_bug_shows_nothing_of_the_inside(scene: Scene) -> None:
 WITH_BODY = [each for each in OPERATIONS if each.body is not Nothing]
 
 
-@pytest.mark.parametrize("operation", WITH_BODY, ids=lambda each: each.name)
-@pytest.mark.parametrize(
-    ("raw", "expected", "told"),
-    [
-        (b"", "invalid_json", "no JSON"),
-        (b"{", "invalid_json", "no JSON"),
-        (b"{}{}", "invalid_json", "no JSON"),
-        (b'{"$text": NaN}', "invalid_json", "no JSON"),
-        (b'\xef\xbb\xbf{"$text": "x"}', "invalid_json", "no JSON"),
-        (b'{"$text": "\xff"}', "invalid_json", "UTF-8"),
-        (b'{"$text": "\xed\xa0\x80"}', "invalid_json", "UTF-8"),
-        (b'{"$text": "\\ud800"}', "invalid_json", "half a character"),
-        (b'{"$text": "\\udc00x"}', "invalid_json", "half a character"),
-        (b'{"$object": {"\\ud800": 1}}', "invalid_json", "half a character"),
-        (b"[]", "invalid_request", "Expected `object`"),
-        (b"null", "invalid_request", "Expected `object`"),
-        (b'{"$text x": 1}', "invalid_request", " x`. It takes "),
-        (b'{"$text": null}', "invalid_request", "got `null`"),
-        (b'{"$text": 1}', "invalid_request", "got `int`"),
-        (b'{"$object": []}', "invalid_request", "got `array`"),
-        (b'{"$object": {"a": 1e400}}', "invalid_request", "out of range"),
-        (
-            b'{"$object": {"a": ' + b"[" * 2000 + b"]" * 2000 + b"}}",
-            "invalid_request",
-            "nested too deeply",
-        ),
-    ],
-)
+MISFITS = [
+    (b"", "invalid_json", "no JSON"),
+    (b"{", "invalid_json", "no JSON"),
+    (b'{"$text": "viewer"}{}', "invalid_json", "no JSON"),
+    (b'{"$text": NaN}', "invalid_json", "no JSON"),
+    (b'\xef\xbb\xbf{"$text": "x"}', "invalid_json", "no JSON"),
+    (b'{"$text": "\xff"}', "invalid_json", "UTF-8"),
+    (b'{"$text": "\xed\xa0\x80"}', "invalid_json", "UTF-8"),
+    (b'{"$text": "\\ud800"}', "invalid_json", "half a character"),
+    (b'{"$text": "\\udc00x"}', "invalid_json", "half a character"),
+    (b'{"$object": {"\\ud800": 1}}', "invalid_json", "half a character"),
+    (b"[]", "invalid_request", "Expected `object`"),
+    (b"null", "invalid_request", "Expected `object`"),
+    (b'{"$text x": 1}', "invalid_request", " x`. It takes "),
+    (b'{"$text": null}', "invalid_request", "got `null`"),
+    (b'{"$text": 1}', "invalid_request", "got `int`"),
+    (b'{"$object": []}', "invalid_request", "got `array`"),
+    (b'{"$object": {"a": 1e400}}', "invalid_request", "out of range"),
+    (
+        b'{"$object": {"a": ' + b"[" * 2000 + b"]" * 2000 + b"}}",
+        "invalid_request",
+        "nested too deeply",
+    ),
+]
+
+
+def misfits() -> Iterator[tuple[AnyOperation, bytes, str, str]]:
+    for operation, (raw, expected, told) in itertools.product(WITH_BODY, MISFITS):
+        text, value = FIELDS[operation.name]
+        if value is not None or b"$object" not in raw:
+            raw = raw.replace(b"$text", text.encode()).replace(b"$object", (value or "").encode())
+            yield operation, raw, expected, told
+
+
+@pytest.mark.parametrize(("operation", "raw", "expected", "told"), list(misfits()))
 async def test_what_is_no_fitting_body_is_refused_clearly(
     scene: Scene, operation: AnyOperation, raw: bytes, expected: str, told: str
 ) -> None:
-    path = operation.path.replace("{id}", "trip")
-    fields = (b"text", b"metadata") if operation.name == "add_message" else (b"title", b"settings")
-    raw = raw.replace(b"$text", fields[0]).replace(b"$object", fields[1])
-    answer = await scene.ask(operation.method, path, raw=raw)
+    answer = await scene.ask(operation.method, path_of(operation), raw=raw)
     assert code(answer) == (400, expected)
     assert told in answer.json["detail"]
     assert scene.documents.edits == []
