@@ -54,7 +54,7 @@ class FakeHub:
 
 
 class FakeRegister:
-    """Sessions of alice; it answers when it is let."""
+    """Sessions of alice; it answers when it is let, with what was so when it was asked."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
@@ -67,10 +67,11 @@ class FakeRegister:
         self, document: DocumentId, user: UserId, *, create: bool
     ) -> Role | None:
         self.asked += 1
+        role = self.role
         await self.gate.wait()
         if self.errors:
             raise self.errors.pop(0)
-        return self.role
+        return role
 
 
 def services(

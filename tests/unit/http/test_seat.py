@@ -20,6 +20,8 @@ from segue.errors import (
     Unauthenticated,
 )
 from segue.http.seat import Seat, SyncOptions
+from segue.http.seating import Seating
+from segue.ids import DocumentId, UserId
 from segue.wire.hocuspocus import Hocuspocus
 from segue.wire.messages import QueryAwareness, SyncStep1, SyncStep2, Update
 from segue.wire.owed import Owed
@@ -71,7 +73,8 @@ class Scene:
         self.host = FakeHost()
         self.now_s = 1_000.0
         options = SyncOptions(max_unauthenticated_bytes=2_000)
-        made = services(tasks, self.hub, self.register, lambda: self.now_s, options)
+        self.seating = Seating()
+        made = services(tasks, self.hub, self.register, lambda: self.now_s, options, self.seating)
         self.seat = Seat("talk", "talk", Hocuspocus("talk"), self.host, made)
 
     @property
@@ -101,6 +104,7 @@ async def scene(max_backlog_bytes: int = 1_000_000) -> AsyncIterator[Scene]:
         on_stage.register.gate.set()
     assert on_stage.hub.backlog.size_bytes == 0, "the backlog leaks"
     assert on_stage.room.peer is None, "it never left"
+    assert on_stage.seating._seats == {}, "its place is kept"
 
 
 MESSAGES = [SyncStep1({}, b"\x00"), Update(b"one"), SyncStep2(b"two")]
@@ -281,6 +285,57 @@ async def test_a_membership_that_is_gone_ends_it_at_the_next_token() -> None:
         await on_stage.attach()
         on_stage.register.role = None
         on_stage.seat.present_token("alice")
+        assert isinstance(await on_stage.ended(), Forbidden)
+
+
+TALK, ALICE = DocumentId("talk"), UserId("alice")
+
+
+async def test_a_changed_role_counts_at_once_and_is_told() -> None:
+    async with scene() as on_stage:
+        await on_stage.attach()
+        peer = on_stage.room.peer
+        assert peer is not None
+        on_stage.register.role = Role.VIEWER
+        on_stage.seating.on_changed(DocumentId("another"), ALICE)
+        on_stage.seating.on_changed(TALK, UserId("bob"))
+        assert on_stage.register.asked == 1
+        on_stage.seating.on_changed(TALK, ALICE)
+        await on_stage.host.until(lambda: on_stage.host.attached == [Role.OWNER, Role.VIEWER])
+        assert peer.identity.role is Role.VIEWER
+        assert on_stage.register.asked == 2
+
+
+async def test_a_membership_that_is_ended_ends_it_at_once() -> None:
+    async with scene() as on_stage:
+        await on_stage.attach()
+        on_stage.register.role = None
+        on_stage.seating.on_changed(TALK, ALICE)
+        assert isinstance(await on_stage.ended(), Forbidden)
+
+
+async def test_a_membership_that_is_ended_while_it_opens_does_not_open() -> None:
+    async with scene() as on_stage:
+        on_stage.register.gate.clear()
+        on_stage.seat.present_token("alice")
+        await until(lambda: on_stage.register.asked)
+        on_stage.register.role = None
+        on_stage.seating.on_changed(TALK, ALICE)
+        on_stage.register.gate.set()
+        assert isinstance(await on_stage.ended(), Forbidden)
+        assert on_stage.host.attached == []
+
+
+async def test_a_role_that_is_changed_again_meanwhile_is_looked_up_again() -> None:
+    async with scene() as on_stage:
+        await on_stage.attach()
+        on_stage.register.gate.clear()
+        on_stage.register.role = Role.VIEWER
+        on_stage.seating.on_changed(TALK, ALICE)
+        await until(lambda: on_stage.register.asked == 2)
+        on_stage.register.role = None
+        on_stage.seating.on_changed(TALK, ALICE)
+        on_stage.register.gate.set()
         assert isinstance(await on_stage.ended(), Forbidden)
 
 
