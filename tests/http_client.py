@@ -25,7 +25,7 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class HttpClient:
-    """Speaks for one user; each request has a connection of its own."""
+    """Speaks for one user, or with no token for nobody; each request has a connection of its own."""
 
     server: SegueServer
     token: str
@@ -41,7 +41,7 @@ class HttpClient:
     ) -> HttpAnswer:
         """Gives the answer; `body` goes as JSON in plain ASCII, with escapes."""
         data = raw if raw is not None or body is None else json.dumps(body).encode()
-        sent = {"authorization": f"Bearer {self.token}"}
+        sent = {"authorization": f"Bearer {self.token}"} if self.token else {}
         if data is not None:
             sent["content-type"] = "application/json"
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
