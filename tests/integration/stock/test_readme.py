@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from http_client import HttpClient
 from segue import errors
 from segue.http.openapi import describe
 from segue.http.session_operations import OPERATIONS
@@ -94,6 +95,34 @@ async def test_the_requests_are_answered_as_they_say(server: SegueServer) -> Non
     assert read == {"messages": [added], "has_more": False}
     assert listed["sessions"][0]["title"] == "Lisbon in May"
     assert (changed["title"], deleted) == ("Lisbon in June", None)
+
+
+@pytest.mark.anyio
+async def test_the_requests_about_sharing_are_answered_as_they_say(server: SegueServer) -> None:
+    alice, bob = (HttpClient(server, server.token(user)) for user in ("alice", "bob"))
+    await alice.ask("POST", "/v1/sessions", {"id": "porto"})
+    link = (await alice.ask("POST", "/v1/sessions/porto/links", {"role": "editor"})).json
+    await bob.ask("POST", "/v1/links/redeem", {"code": link["link"]})
+    address = server.url.replace("ws:", "http:")
+    code = snippet("sharing").replace("http://127.0.0.1:8000", address)
+    environment = {
+        "PATH": os.environ["PATH"],  # noqa: TID251 - curl is there
+        "API": f"{address}/v1/sessions",
+        "TOKEN": alice.token,
+        "CODE": link["link"],
+        "LINK": link["id"],
+    }
+    # Each answer on a line of its own, with its status in front.
+    code = code.replace("curl -s", "curl -s -w '\\n%{http_code}\\n'")
+    done = await anyio.run_process(["sh", "-e", "-c", code], env=environment)
+    lines = done.stdout.decode().splitlines()
+    statuses, answers = lines[1::2], [json.loads(line or "null") for line in lines[::2]]
+    assert statuses == ["201", "401", "200", "200", "204", "200", "204"]  # no guests here
+    made, _, listed, changed, _, links, _ = answers
+    assert made["expires_at"] - made["created_at"] == 86_400_000
+    assert [each["user"] for each in listed["members"]] == ["alice", "bob"]
+    assert (changed["user"], changed["role"]) == ("bob", "viewer")
+    assert [each["id"] for each in links["links"]] == [link["id"], made["id"]]
 
 
 def test_every_code_of_the_api_is_explained() -> None:
