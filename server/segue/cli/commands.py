@@ -15,6 +15,7 @@ from segue.auth.tokens import Claims, mint, verify
 from segue.cli.listening import listen, listen_from, port_of
 from segue.cli.logs import configure_logging
 from segue.cli.secret import kept_secret, secret_path
+from segue.cli.sign_in import TOKEN_TTL_S, os_user
 from segue.cli.terminal import Terminal, ready_banner
 from segue.errors import Unauthenticated
 from segue.ids import DeviceId, DocumentId, UserId, session_id
@@ -35,7 +36,8 @@ def commands() -> None:
 @commands.command()
 @_host
 @_port
-def dev(host: str | None, port: int | None) -> None:
+@click.option("--user", help="Whom the sign-in link is for.  [default: the system's user]")
+def dev(host: str | None, port: int | None, user: str | None) -> None:
     """Runs a server with nothing to set up: its own secret, its own Postgres, a free port."""
     settings = _settings(host, port)
     terminal = Terminal(colour=settings.colour)
@@ -43,11 +45,12 @@ def dev(host: str | None, port: int | None) -> None:
     settings = replace(
         settings, development=True, secret=settings.secret or kept_secret(settings.data)
     )
+    token = _sign_in_token(settings, user or os_user())
     sockets = listen_from(settings.host, settings.port)
     asked, settings = settings.port, replace(settings, port=port_of(sockets))
 
     def banner(folder: Path | None) -> None:
-        ready_banner(terminal, settings, asked, folder)
+        ready_banner(terminal, settings, asked, folder, token)
         _configure_logging(settings)
         _warn_of_unknown()
 
@@ -144,16 +147,26 @@ def token(
     is_new = not (settings.secret or secret_path(settings.data).exists())
     secret = settings.secret or kept_secret(settings.data)
     now = datetime.now(UTC)
-    text = mint(secret, claims, now=now.timestamp(), ttl_s=ttl)
-    try:
-        verify(secret, text, now=now.timestamp())  # what a server would refuse is refused here
-    except Unauthenticated as error:
-        raise click.UsageError(f"No server would take this token. {error}") from error
+    text = _mint(secret, claims, now, ttl)
     terminal = Terminal(colour=settings.colour)
     terminal.note(_about(claims, granted, now + timedelta(seconds=ttl), settings))
     if is_new:
         terminal.note("That secret is new: servers started in other folders won't take this token.")
     terminal.say(text)
+
+
+def _sign_in_token(settings: Settings, user: str) -> str:
+    claims = Claims(UserId(user), name=user)
+    return _mint(settings.signing_secret(), claims, datetime.now(UTC), TOKEN_TTL_S)
+
+
+def _mint(secret: bytes, claims: Claims, now: datetime, ttl_s: float) -> str:
+    text = mint(secret, claims, now=now.timestamp(), ttl_s=ttl_s)
+    try:
+        verify(secret, text, now=now.timestamp())  # what a server would refuse is refused here
+    except Unauthenticated as error:
+        raise click.UsageError(f"No server would take this token. {error}") from error
+    return text
 
 
 def _about(claims: Claims, role: Role, ends: datetime, settings: Settings) -> str:

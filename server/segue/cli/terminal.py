@@ -10,9 +10,13 @@ from typing import Final
 
 import click
 
+from segue.cli.qr import qr_lines
+from segue.cli.sign_in import ANY_ADDRESS, in_url, phone_host, sign_in_link
 from segue.settings import Settings, database_place, describe
 
-_ANY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+_INDENT: Final = "  "
+_WHITE: Final = 231
+_BLACK: Final = 16
 
 
 class Terminal:
@@ -38,24 +42,51 @@ class Terminal:
         rows = list(rows)
         width = max(len(name) for name, _ in rows)
         for name, text in rows:
-            self.say(f"  {click.style(name.ljust(width), dim=True)}   {text}".rstrip())
+            self.say(f"{_INDENT}{click.style(name.ljust(width), dim=True)}   {text}".rstrip())
+
+    def draw_qr(self, text: str) -> None:
+        """Draws a QR code, where there is a terminal with room for it."""
+        lines = qr_lines(text)
+        size = shutil.get_terminal_size()
+        is_wide = len(_INDENT + lines[0]) <= size.columns and len(lines) < size.lines
+        if not (sys.stdout.isatty() and is_wide and "utf" in sys.stdout.encoding.lower()):
+            return
+        for line in lines:
+            self.say(_INDENT + click.style(line, fg=_WHITE, bg=_BLACK))
+        self.say()
 
 
 def ready_banner(
-    terminal: Terminal, settings: Settings, asked_port: int, folder: Path | None
+    terminal: Terminal, settings: Settings, asked_port: int, folder: Path | None, token: str
 ) -> None:
     """Prints what someone who has just started a server wants to know next.
 
-    `folder` is where its own Postgres really keeps data, if it runs one.
+    `folder` is where its own Postgres really keeps data, if it runs one. `token` signs them in.
     """
     title = f"Segue {version('segue')} is ready"
     terminal.say(f"\n  {click.style(title, fg='green', bold=True)}\n")
-    terminal.table(_banner_rows(settings, asked_port, folder))
+    phone = phone_host(settings)
+    phone_link = phone and sign_in_link(phone, settings.port, token)
+    terminal.table(
+        [
+            ("Sign in", sign_in_link(_reachable(settings.host), settings.port, token)),
+            ("On a phone", phone_link or _no_phone(settings)),
+            *_banner_rows(settings, asked_port, folder),
+        ]
+    )
     terminal.say()
+    if phone_link:
+        terminal.draw_qr(phone_link)
+
+
+def _no_phone(settings: Settings) -> str:
+    if settings.host in ANY_ADDRESS:
+        return "this machine is in no network that a phone could be in"
+    return "make run HOST=0.0.0.0   (for a phone on your network)"
 
 
 def _banner_rows(settings: Settings, asked_port: int, folder: Path | None) -> list[tuple[str, str]]:
-    address = f"{_reachable(settings.host)}:{settings.port}"
+    address = f"{in_url(_reachable(settings.host))}:{settings.port}"
     moved = asked_port not in (0, settings.port)
     taken = f"  (port {asked_port} is taken; this is the next free one)" if moved else ""
     return [
@@ -106,6 +137,4 @@ def _typed(program: Path) -> str:
 
 
 def _reachable(host: str) -> str:
-    if host in _ANY_ADDRESS:
-        return "localhost"
-    return f"[{host}]" if ":" in host else host
+    return "localhost" if host in ANY_ADDRESS else host

@@ -36,9 +36,11 @@ def status(url: str, path: str) -> int:
 SYNC = 0
 
 
-def joining(url: str, token: str, origin: str | None = None) -> int | str | None:
+def joining(
+    url: str, token: str, document: str = "trip", *, origin: str | None = None
+) -> int | str | None:
     """Lets a device join: "synced" at the first frame of the document, or else the close code."""
-    address = f"{url.replace('http', 'ws')}/v1/sync/trip?token={token}"
+    address = f"{url.replace('http', 'ws')}/v1/sync/{document}?token={token}"
     with connect(address, origin=origin and Origin(origin), proxy=None) as device:
         with contextlib.suppress(ConnectionClosed):
             for frame in device:
@@ -59,6 +61,10 @@ def test_dev_needs_nothing_and_says_what_one_has_to_know(folder: Path) -> None:
         assert (status(url, "/livez"), status(url, "/readyz")) == (200, 200)
         assert status(url, "/nowhere?token=x") == 404
 
+        assert any("On a phone" in line and "HOST=0.0.0.0" in line for line in server.out)
+        link = server.value("Sign in")
+        assert link.startswith(f"{url}/#token=")
+        mine = link.partition("=")[2]
         command = shlex.split(server.value("Get a token"))
         assert command[-3:] == ["token", "--user", "alice"]
         alice, bob = (run(folder, "token", "--user", user).out[-1] for user in ("alice", "bob"))
@@ -67,6 +73,7 @@ def test_dev_needs_nothing_and_says_what_one_has_to_know(folder: Path) -> None:
         )
         assert joining(url, alice) == "synced"
         assert joining(url, bob) == 4403
+        assert joining(url, mine, "home") == "synced"
         assert joining(url, wrong) == 4401
         assert joining(url, alice, origin="https://evil.example") == 4403
         assert joining(url, alice, origin="http://localhost:5173") == "synced"
@@ -74,7 +81,7 @@ def test_dev_needs_nothing_and_says_what_one_has_to_know(folder: Path) -> None:
         assert server.interrupt() == 0
         assert server.out[-1] == "Stopped."
         assert "node.ready" in server.log
-        parts = [part for token in (alice, bob, wrong) for part in token.split(".")]
+        parts = [part for token in (alice, bob, mine, wrong) for part in token.split(".")]
         assert not any(part in server.log for part in parts)
         secret = (folder / ".segue" / "secret").read_text().strip()
         assert secret not in server.log

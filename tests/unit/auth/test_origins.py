@@ -29,6 +29,7 @@ def test_programs_send_no_origin_and_pass() -> None:
         ("https://CHAT.example", "chat.EXAMPLE", "wss"),
         ("http://chat.example:8000", "chat.example:8000", "ws"),
         ("http://[::1]:8000", "[::1]:8000", "ws"),
+        ("http://192.168.1.20:8000", "192.168.1.20:8000", "ws"),  # a phone on the network
         ("https://chat.example", "chat.example", "ws"),  # a proxy in front ends TLS
     ],
 )
