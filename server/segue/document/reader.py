@@ -82,7 +82,7 @@ def _message(root: Roots, sequencer: Sequencer, message: str) -> MessageView | N
         return None
     spot = sequencer.spot(message)
     versions = [] if spot is None else sequencer.versions(message)
-    status = value.get("status")
+    status = _text(value.get("status"))
     if status not in _STATUSES:
         status = "complete" if spot else "sending"
     return MessageView(
@@ -92,7 +92,7 @@ def _message(root: Roots, sequencer: Sequencer, message: str) -> MessageView | N
         created_at=_whole(value.get("created_at")),
         seq=spot.seq if spot else None,
         parent=spot.parent if spot else None,
-        status=str(status),
+        status=status,
         parts=_parts(value.get("parts")),
         supersedes=_text(value.get(SUPERSEDES)) or None,
         run=_text(value.get("run")) or None,

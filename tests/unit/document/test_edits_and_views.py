@@ -1,5 +1,6 @@
 """What the server writes and reads for those who don't speak Yjs."""
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -219,3 +220,29 @@ def test_whatever_members_wrote_the_shapes_are_as_promised(talk: Talk) -> None:
     )
     assert second.parts == []
     assert session(talk.replica) == SessionView("", "m2", 2, {})
+
+
+FIELDS = ("role", "created_at", "status", "parts", "supersedes", "run", "metadata")
+ODD: dict[str, Callable[[], object]] = {
+    "an object": lambda: {"a": [{}]},
+    "a list": lambda: [[]],
+    "a map": lambda: Map({"a": Map({})}),
+    "an array": lambda: Array([Map({}), Array([])]),
+    "a text": lambda: Text("done"),
+    "bytes": lambda: b"\x00\xff",
+    "infinity": lambda: float("inf"),
+    "truth": lambda: True,
+    "nothing": lambda: None,
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("odd", ODD)
+def test_no_field_of_a_message_breaks_a_view(talk: Talk, field: str, odd: str) -> None:
+    alice = Talker()
+    alice.say("m1")
+    talk.sync(alice)
+    alice.map("messages")["m1"][field] = ODD[odd]()
+    talk.sync(alice)
+    (found,) = talk.page().messages
+    assert (found.id, found.status) == ("m1", "complete")
