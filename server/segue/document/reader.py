@@ -54,12 +54,16 @@ def answer(root: Roots, conversation: Conversation, view: View) -> bytes:
 def plain(value: object) -> object:
     """Gives what stands in a document as JSON: texts as strings, whole numbers as such.
 
-    The types of editors are left out: what they hold is no JSON.
+    The types of editors are left out: what they hold is no JSON. In a Y.Array they are text, and bytes
+    lists of numbers.
     """
     match value:
         case Map() | dict():
             return {str(key): plain(value[key]) for key in value.keys()}
-        case Array() | list():
+        case Array():
+            # Item by item each would be looked for from the beginning: O(items squared), for minutes.
+            return plain(msgspec.json.decode(str(value)))
+        case list():
             return [plain(item) for item in value]
         case Text():
             return str(value)

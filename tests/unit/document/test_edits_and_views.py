@@ -246,3 +246,16 @@ def test_no_field_of_a_message_breaks_a_view(talk: Talk, field: str, odd: str) -
     talk.sync(alice)
     (found,) = talk.page().messages
     assert (found.id, found.status) == ("m1", "complete")
+
+
+def test_a_list_of_many_pieces_is_read_in_one_go(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking for each item anew takes minutes for what fits into one update."""
+    alice = Talker()
+    alice.say("m1", metadata=Array([Map({"n": Array([1.0, b"\x00"])}), Text("x"), True, None]))
+    talk.sync(alice)
+    monkeypatch.delattr(Array, "__iter__")
+    monkeypatch.delattr(Array, "__getitem__")
+    (found,) = talk.page().messages
+    assert found.metadata == [{"n": [1, [0]]}, "x", True, None]
