@@ -85,12 +85,17 @@ class Review:
             return
         values = _values(struct, data)
         if not values or not all(self._is_request(value) for value in values):
-            raise Refusal("a request is an object with a `kind` and with `by`, who sends it")
+            raise Refusal(
+                "a request is an object with a `kind` and with `by`, who sends it; no `outcome`"
+            )
         self.requests.add(request)
 
     def _is_request(self, value: object) -> bool:
         return (
-            self._is_own(value) and isinstance(value, dict) and isinstance(value.get("kind"), str)
+            self._is_own(value)
+            and isinstance(value, dict)
+            and isinstance(value.get("kind"), str)
+            and "outcome" not in value  # it would pass for answered, and stay for ever
         )
 
     def _insert_entry(self, struct: Struct, data: bytes) -> None:

@@ -289,7 +289,13 @@ def test_a_request_is_written_once_by_who_asks(talk: Talk, alice: Talker, bob: T
     alice.say("m1")
     alice.ask("r", "switch", "m1")
     talk.sync(alice, bob)
-    for value in ({"kind": "switch", "target": "m1", "by": "alice"}, {"by": "bob"}, "r", 1.0):
+    for value in (
+        {"kind": "switch", "target": "m1", "by": "alice"},
+        {"kind": "switch", "target": "m1", "by": "bob", "outcome": "done"},
+        {"by": "bob"},
+        "r",
+        1.0,
+    ):
         device = Talker("bob")
         device.map("requests")["other"] = value
         assert "`by`, who sends it" in talk.refuses(device)
