@@ -77,7 +77,8 @@ class Requests:
     def _withdraw(self, root: Roots, message: str, by: object) -> str | None:
         if self._sequencer.spot(message) is None:
             return "there is no such message"
-        if self._known.authors.get(message, ("", ""))[1] != by:
+        # The whole identity: a user may be called like an agent.
+        if self._known.authors.get(message) != ("user", by):
             return "the message is another's"
         if self._sequencer.has_children(message):
             return "the message has been answered"

@@ -210,14 +210,22 @@ def test_ones_own_message_is_withdrawn_while_nobody_has_answered(
     alice.ask("another's", "withdraw", "m2")
     bob.ask("own", "withdraw", "m2")
     talk.sync(alice, bob)
-    assert (
-        alice.answer("answered")["reason"] == "the message has been answered"
-        or (alice.answer("answered")["reason"])
-    )
+    assert alice.answer("answered")["reason"] == "the message has been answered"
     assert alice.answer("another's")["reason"] == "the message is another's"
     assert bob.answer("own")["outcome"] == "done"
     assert talk.path() == ["m1"]
     assert talk.head() == "m1"
+
+
+def test_a_user_called_like_an_agent_does_not_withdraw_its_messages(talk: Talk) -> None:
+    agent = Talker("demo")
+    agent.map("messages")["m1"] = new_message("demo", kind="agent")
+    assert all(isinstance(verdict, Accepted) for verdict in talk.send(agent, Role.AGENT))
+    namesake = Talker("demo")
+    namesake.ask("r", "withdraw", "m1")
+    talk.sync(namesake)
+    assert namesake.answer("r")["reason"] == "the message is another's"
+    assert talk.path() == ["m1"]
 
 
 @pytest.mark.parametrize(("kind", "target"), [("switch", "nobody's"), ("dance", "m1")])
