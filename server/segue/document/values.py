@@ -10,11 +10,11 @@ def stored_value(raw: JsonValue) -> object:
     """Reads JSON as JavaScript has it: all numbers are floats, for an int would be a BigInt there.
 
     Raises:
-        Refusal: it is no JSON, or nested deeper than a document takes.
+        Refusal: it is no JSON, has too large a number, or is nested deeper than a document takes.
     """
     try:
         return _storable(msgspec.json.decode(raw), MAX_DEPTH)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError) as error:
         raise Refusal("a value is no JSON") from error
 
 

@@ -135,7 +135,10 @@ def test_what_the_document_cannot_hold_is_refused_and_harms_nothing(talk: Talk) 
     deep = adding("m1", metadata=raw(nested(40)))
     no_object = adding("m1", parts=(NewPart("text", raw([1])),))
     no_json = adding("m1", metadata=msgspec.Raw(b"{"))
-    for impossible in (deep, no_object, no_json):
+    no_utf8 = adding("m1", metadata=msgspec.Raw(b'"\xff"'))
+    too_large = adding("m1", metadata=msgspec.Raw(b"1" + b"0" * 400))
+    too_deep = adding("m1", metadata=msgspec.Raw(b"[" * 100_000))
+    for impossible in (deep, no_object, no_json, no_utf8, too_large, too_deep):
         assert isinstance(edit(talk.replica, impossible), Refused)
     assert isinstance(edit(talk.replica, adding("m1", metadata=raw(nested(14)))), Accepted)
     assert reopened(talk.replica).summary.last_seq == 1
