@@ -51,7 +51,11 @@ class Sequencer:
 
     @property
     def head(self) -> str | None:
-        """The message that the next one follows."""
+        """The message that the next one follows: the newest end below the one that was chosen.
+
+        Found when it is asked for, not with each choice: an update can hold ten thousand.
+        """
+        self._head = self._end_below(self._head)
         return self._head
 
     def spot(self, message: str) -> Spot | None:
@@ -67,7 +71,7 @@ class Sequencer:
 
         O(messages from the head down to the page's first).
         """
-        return self._up_from(self._head, before, limit)
+        return self._up_from(self.head, before, limit)
 
     def path_to(self, message: str, limit: int) -> list[str]:
         """Gives the last `limit` ids of the path that ends with a message, oldest first."""
@@ -101,8 +105,6 @@ class Sequencer:
         head = root(SESSION).get(HEAD)
         if isinstance(head, str) and head in self._spots:
             self._head = head
-        else:
-            self._head = self._end_below(None)
 
     def order(self, root: Roots, touched: Iterable[str]) -> list[str]:
         """Gives new messages their place, takes away that of deleted ones; gives the new ones in order."""
@@ -128,7 +130,7 @@ class Sequencer:
         """Makes the newest end below a message the head; gives why not."""
         if message not in self._spots:
             return "there is no such message"
-        self._head = self._end_below(message)
+        self._head = message
         return None
 
     def withdraw(self, root: Roots, message: str) -> None:
@@ -139,8 +141,8 @@ class Sequencer:
 
     def show_head(self, root: Roots) -> None:
         """Writes the head, if it is another than the document has."""
-        if root(SESSION).get(HEAD) != self._head:
-            root(SESSION)[HEAD] = self._head
+        if root(SESSION).get(HEAD) != self.head:
+            root(SESSION)[HEAD] = self.head
 
     def _load_message(self, message: str, value: object) -> None:
         if not isinstance(value, Map):
@@ -155,7 +157,7 @@ class Sequencer:
         superseded = value.get(SUPERSEDES)
         other = self._spots.get(superseded) if isinstance(superseded, str) else None
         self._known.last_seq += 1
-        spot = Spot(self._known.last_seq, self._head if other is None else other.parent)
+        spot = Spot(self._known.last_seq, self.head if other is None else other.parent)
         self._place(message, spot)
         self._head = message
         _write(value, spot)
@@ -182,7 +184,7 @@ class Sequencer:
                 _write(_map_at(messages, child), spot)
         if self._head in removed:
             # To another version, should there be one.
-            self._head = self._end_below(_nearest(removed, self._head))
+            self._head = _nearest(removed, self._head)
 
     def _end_below(self, message: str | None) -> str | None:
         """Goes down from a message, or from above all, to the newest each time."""

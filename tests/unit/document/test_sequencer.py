@@ -9,6 +9,7 @@ from conversation_devices import Talk, Talker, new_message
 from replicas import reopened, replica_of
 
 from segue.auth.grants import Role
+from segue.document.sequencer import Sequencer
 from segue.document.verdict import Accepted, Summary
 
 SERVERS = "the order of messages is the server's: "
@@ -198,6 +199,29 @@ def test_a_switch_shows_the_newest_end_below_its_target(
     alice.say("a2")
     talk.sync(alice)
     assert talk.path() == ["q1", "a1", "q2", "a2"]
+
+
+def test_many_switches_at_once_cost_what_one_costs(
+    talk: Talk, alice: Talker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Going to the end each time took 5 s for 3,000 of them, in 150 KiB, over 3,000 messages."""
+    alice.say("m1")
+    alice.say("m2")
+    talk.sync(alice)
+    asked: list[str | None] = []
+    end_below = Sequencer._end_below
+
+    def counted(sequencer: Sequencer, message: str | None) -> str | None:
+        asked.append(message)
+        return end_below(sequencer, message)
+
+    monkeypatch.setattr(Sequencer, "_end_below", counted)
+    with alice.doc.transaction():
+        for number in range(30):
+            alice.ask(f"r{number}", "switch", "m1")
+    talk.sync(alice)
+    assert talk.head() == "m2"
+    assert asked.count("m1") == 1
 
 
 def test_ones_own_message_is_withdrawn_while_nobody_has_answered(
