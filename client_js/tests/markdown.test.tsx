@@ -58,17 +58,28 @@ describe('hostile Markdown', () => {
     expect(root.textContent?.length).toBeGreaterThan(0)
   })
 
-  test('nested beyond reason it is shown as text, or flat', () => {
-    for (const text of [
-      '>'.repeat(20_000),
-      '- '.repeat(5_000),
-      '['.repeat(20_000),
-      '*'.repeat(20_001),
-    ]) {
-      const root = drawn(`${text} end`)
-      expectHarmless(root)
+  test.each(['*a_', '*a\n_', '[', '[a](', '![', 'a@a.', '`a ', '**a ', 'a <b '])(
+    'a parser that would take its time with many %j does not get them',
+    (piece) => {
+      const root = drawn(`Before\n\n${piece.repeat(5_000)} end`)
+      expect(root.querySelectorAll('p')).toHaveLength(2)
+      expect(root.querySelectorAll('p *')).toHaveLength(0)
       expect(root.textContent).toContain('end')
-    }
+    },
+  )
+
+  test.each(['>', '> ', '- ', '1. '])('%j nested beyond reason is shown as text', (piece) => {
+    const root = drawn(`${piece.repeat(5_000)} end`)
+    expect(root.querySelectorAll('*')).toHaveLength(1)
+  })
+
+  test('code, long tables and long texts are no such thing', () => {
+    const code = `\`\`\`c\n${'*p = &a[i] * b[j];\n'.repeat(300)}\`\`\``
+    expect(drawn(code).querySelectorAll('pre code')).toHaveLength(1)
+    const rows = '| **a** | [b](https://b.example) | `c` |\n'.repeat(200)
+    expect(drawn(`| x | y | z |\n| - | - | - |\n${rows}`).querySelectorAll('a')).toHaveLength(200)
+    const text = '- **Tram 28** goes up to the [Miradouro](https://example.com), see *there*.\n'
+    expect(drawn(`${text.repeat(10)}\n`.repeat(30)).querySelectorAll('a')).toHaveLength(300)
   })
 
   test('a line of a megabyte is shown as text', () => {

@@ -2,11 +2,11 @@
  * Markdown of a model, which is hostile until shown otherwise: it becomes elements of a fixed set, never
  * HTML. Raw HTML shows as text, images as links to them, and links lead to the web only.
  */
-import { lexer, type Token } from 'marked'
+import type { Token } from 'marked'
 import type { ComponentChildren } from 'preact'
 import { memo } from 'preact/compat'
+import { tokensOf } from './markdown-tokens'
 
-const MAX_LENGTH = 100_000
 const MAX_DEPTH = 20
 
 export function Markdown({ text }: { text: string }) {
@@ -22,12 +22,11 @@ export function Markdown({ text }: { text: string }) {
   )
 }
 
-function blocksOf(text: string): Token[] | undefined {
-  if (text.length > MAX_LENGTH) return undefined
+function blocksOf(text: string): readonly Token[] | undefined {
   try {
-    return lexer(text, { gfm: true, breaks: true })
+    return tokensOf(text)
   } catch {
-    return undefined // nested beyond the stack, say
+    return undefined // the parser's failure is not the page's
   }
 }
 
