@@ -191,5 +191,8 @@ async def test_where_guests_are_not_let_in_and_links_are_tried_without_end(
         assert (await redeem(server, link["link"], server.token("bob"))).status == 200
         tried = [code(await redeem(server, "guess", alice.token)) for _ in range(60)]
         assert tried == [(404, "not_found")] * 58 + [(429, "too_many")] * 2
+        elsewhere = {"x_forwarded_for": "198.51.100.7"}  # as a proxy on this machine says
+        answer = await alice.ask("POST", REDEEM, {"code": "guess"}, **elsewhere)
+        assert code(answer) == (404, "not_found")
         await server.restart()
         assert (await redeem(server, link["link"], server.token("carol"))).status == 200

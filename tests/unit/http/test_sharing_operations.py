@@ -1,11 +1,14 @@
 """Members and share links over HTTP: what comes back, and who may what."""
 
+import asyncio
+
 import pytest
 from api_scene import MAX_ATTEMPTS, NOW_MS, SECRET, Scene, token
 
 from asgi import Answer
 from segue.auth.grants import Role
 from segue.auth.tokens import verify
+from segue.http.operations import MAX_IN_FLIGHT
 from segue.ids import DocumentId, UserId
 
 pytestmark = pytest.mark.anyio
@@ -188,6 +191,23 @@ async def test_a_bad_token_is_not_taken_for_none(scene: Scene) -> None:
     answer = await scene.ask("POST", REDEEM, {"code": given}, user=None, authorization=restricted)
     assert code(answer) == (403, "forbidden")
     assert scene.changed == []
+
+
+async def test_strangers_of_one_address_cannot_keep_all_hands_busy(scene: Scene) -> None:
+    given = await code_of_link(scene)
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [
+            tasks.create_task(scene.ask("POST", REDEEM, user=None, raw=b"{", is_whole=False))
+            for _ in range(MAX_IN_FLIGHT)
+        ]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        answer = await scene.ask("POST", REDEEM, {"code": given}, user=None)
+        assert code(answer) == (429, "too_many")
+        assert (await scene.ask("POST", REDEEM, {"code": given}, user="dora")).status == 200
+        for task in waiting:
+            task.cancel()
+    assert (await scene.ask("POST", REDEEM, {"code": given}, user=None)).status == 200
 
 
 async def test_links_of_a_deleted_session_open_nothing(scene: Scene) -> None:
