@@ -43,7 +43,7 @@ self.addEventListener('fetch', (event) => {
 })
 
 async function fromCache(request) {
-  return (await caches.match(request)) ?? fetch(request)
+  return (await kept(request)) ?? fetch(request)
 }
 
 async function fromNetwork(request, path) {
@@ -52,8 +52,13 @@ async function fromNetwork(request, path) {
     if (answer.ok) await (await caches.open(CACHE)).put(path, answer.clone())
     return answer
   } catch (error) {
-    const kept = await caches.match(path)
-    if (kept) return kept
+    const page = await kept(path)
+    if (page) return page
     throw error
   }
+}
+
+/** The server says that answers vary by origin, for its interface's sake; these files don't. */
+function kept(what) {
+  return caches.match(what, { ignoreVary: true })
 }
