@@ -23,7 +23,8 @@ from bench.servers import Server, segue
 from bench.table import Table
 from segue.storage.postgres.supervisor import EmbeddedPostgres
 
-_SECONDS: Final = 12
+_SECONDS: Final = 10
+_JOINING_S: Final = 2.0
 _TOP: Final = 25
 _LIBRARY: Final = {"shared_preload_libraries": "pg_stat_statements", "track_io_timing": "on"}
 _STATEMENTS: Final = """
@@ -81,6 +82,7 @@ async def _profile(server: Server) -> list[Table]:
         files = {part: Path(folder) / part for part in pids}
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(measure(server, LOADS[-1], _SECONDS + 2))
+            await asyncio.sleep(_JOINING_S)
             for part, pid in pids.items():
                 tasks.create_task(_record(pid, files[part]))
         return [_top(part, file.read_text().splitlines()) for part, file in files.items()]
