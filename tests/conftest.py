@@ -1,8 +1,13 @@
 """What every test shares."""
 
+import hypothesis
 import pytest
 
 from databases import database, database_dsn, empty_dsn, server_dsn
+
+# No test depends on the clock.
+hypothesis.settings.register_profile("segue", deadline=None)
+hypothesis.settings.load_profile("segue")
 
 __all__ = ["database", "database_dsn", "empty_dsn", "server_dsn"]
 
