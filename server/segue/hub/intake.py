@@ -8,13 +8,12 @@ import asyncio
 from segue.document.edits import Edit
 from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.errors import Overloaded, RefusedUpdate, SegueError
-from segue.hub.backlog import Backlog
 from segue.hub.entries import Entry, Ordered, Sent, size_in_backlog
 from segue.hub.flight import Flight
 from segue.hub.peer import Peer
 from segue.hub.refusing import Refusing
+from segue.hub.services import Services
 from segue.ids import DocumentId
-from segue.workers.ports import Documents
 
 
 class Intake:
@@ -23,20 +22,26 @@ class Intake:
     def __init__(
         self,
         document: DocumentId,
-        documents: Documents,
-        backlog: Backlog,
+        services: Services,
         flight: Flight,
         refusing: Refusing,
     ) -> None:
         self._document = document
-        self._documents = documents
-        self._backlog = backlog
+        self._documents = services.documents
+        self._backlog = services.backlog
+        self._max_update_bytes = services.options.max_update_bytes
         self._flight = flight
         self._refusing = refusing
         self._is_open = False
 
     def send(self, peer: Peer, data: bytes, *, is_answer: bool) -> None:
-        """Takes an update of a device; one for which there is no room ends the device's stay."""
+        """Takes an update of a device; one that is too large or finds no room ends the device's stay.
+
+        An answer holds all that a device has: the size of a frame bounds it.
+        """
+        if not is_answer and len(data) > self._max_update_bytes:
+            self._refusing.too_large(peer, len(data), self._max_update_bytes)
+            return
         size_bytes = size_in_backlog(data)
         if not self._backlog.take(size_bytes):
             self._refusing.overload(peer)

@@ -88,9 +88,7 @@ class Room:
         self._refusing = Refusing(document, services.strikes)
         self._catching_up = CatchingUp(document, services.documents, self._audience)
         self._questions = Questions(document, services.documents)
-        self._intake = Intake(
-            document, services.documents, services.backlog, self._flight, self._refusing
-        )
+        self._intake = Intake(document, services, self._flight, self._refusing)
         self._snapshots = Snapshots(document, services.log, services.tasks, self._settle)
         self._is_reload_due = False
         self._conflict_at: int | None = None
@@ -122,9 +120,9 @@ class Room:
             return
         match message:
             case Update(update=data):
-                self._send(peer, data, is_answer=False)
+                self._intake.send(peer, data, is_answer=False)
             case SyncStep2(update=data):
-                self._send(peer, data, is_answer=True)
+                self._intake.send(peer, data, is_answer=True)
             case SyncStep1():
                 self._catching_up.on_step1(peer, message)
             case AwarenessUpdate(entries=entries):
@@ -166,13 +164,6 @@ class Room:
 
     # -- the way in ------------------------------------------------------------------------------
 
-    def _send(self, peer: Peer, data: bytes, *, is_answer: bool) -> None:
-        max_bytes = self._options.max_update_bytes
-        if not is_answer and len(data) > max_bytes:
-            self._refusing.too_large(peer, len(data), max_bytes)
-        else:
-            self._intake.send(peer, data, is_answer=is_answer)
-
     def on_verdict(self, verdict: Verdict) -> None:
         """Takes the worker's verdict on the oldest update."""
         entry = self._flight.judge(verdict)
@@ -199,7 +190,7 @@ class Room:
 
     def _on_gap(self, entry: Sent) -> None:
         if entry.is_answer:
-            self._refusing.gap(entry.peer, _now_s())
+            self._refusing.gap(entry.peer, asyncio.get_running_loop().time())
         elif entry.peer.attached:
             self._catching_up.ask(entry.peer)
 
@@ -399,10 +390,6 @@ class Room:
         self._intake.drop(error or _closed())
         self._ended.set()
         self._on_ended(self)
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _closed() -> SegueError:
