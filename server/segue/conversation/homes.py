@@ -36,13 +36,20 @@ class OpenDocuments(Protocol):
 
 
 class Homes:
-    """Refreshes homes, one after the other, each once for all that made it due. Run by `kept_homes`."""
+    """Refreshes homes: each by itself, for one may be slow, and once for all that made it due.
 
-    def __init__(self, register: Register, documents: OpenDocuments) -> None:
+    Made and closed by `kept_homes`.
+    """
+
+    def __init__(
+        self, register: Register, documents: OpenDocuments, tasks: asyncio.TaskGroup
+    ) -> None:
         self._register = register
         self._documents = documents
-        self._due: dict[UserId, None] = {}
-        self._news = asyncio.Event()
+        self._tasks = tasks
+        self._due: set[UserId] = set()
+        self._writing: dict[UserId, asyncio.Task[None]] = {}
+        self._is_closed = False
 
     def on_opened(self, document: DocumentId) -> None:
         """Takes that a document was opened; only homes count."""
@@ -52,24 +59,31 @@ class Homes:
 
     def refresh(self, users: Iterable[UserId]) -> None:
         """Has the homes of these users written, as far as they are open; returns at once."""
-        open_now = [user for user in users if self._documents.is_open(home_of(user))]
-        if open_now:
-            self._due.update(dict.fromkeys(open_now))
-            self._news.set()
+        for user in users:
+            if self._is_closed or not self._documents.is_open(home_of(user)):
+                continue
+            self._due.add(user)
+            if user not in self._writing:
+                self._writing[user] = self._tasks.create_task(self._write(user), name="home")
 
     async def on_listed(self, sessions: Sequence[DocumentId]) -> None:
         """Takes that what lists say of these sessions has changed."""
         self.refresh(await self._register.members_of(sessions))
 
-    async def run(self) -> None:
-        """Writes what is due, until it is cancelled."""
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._due:
-                user = next(iter(self._due))
-                del self._due[user]
+    def close(self) -> None:
+        """Stops; what is due is written when these homes are opened again."""
+        self._is_closed = True
+        for writing in self._writing.values():
+            writing.cancel()
+
+    async def _write(self, user: UserId) -> None:
+        try:
+            while user in self._due and self._documents.is_open(home_of(user)):
+                self._due.discard(user)
                 await self._refresh(user)
+        finally:
+            self._due.discard(user)
+            del self._writing[user]
 
     async def _refresh(self, user: UserId) -> None:
         try:
@@ -78,7 +92,8 @@ class Homes:
             await self._documents.edit(home_of(user), ListSessions(entries))
         except SegueError as error:
             log.warning("home.not_refreshed", reason=error.code)
-            asyncio.get_running_loop().call_later(_RETRY_S, self.refresh, [user])
+            self._due.add(user)
+            await asyncio.sleep(_RETRY_S)
         except Exception:  # a list that is behind isn't worth the node
             log.exception("home.failed")
 
@@ -97,10 +112,9 @@ def _entry(session: ListedSession) -> bytes:
 @asynccontextmanager
 async def kept_homes(register: Register, documents: OpenDocuments) -> AsyncIterator[Homes]:
     """Keeps homes for the time of the context."""
-    homes = Homes(register, documents)
     async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(homes.run(), name="homes")
+        homes = Homes(register, documents, tasks)
         try:
             yield homes
         finally:
-            running.cancel()
+            homes.close()

@@ -24,6 +24,7 @@ class Hub:
         self.open = {home_of(ALICE)}
         self.edits: list[tuple[DocumentId, Edit]] = []
         self.changed = asyncio.Event()
+        self.stuck: set[DocumentId] = set()
 
     def is_open(self, document: DocumentId) -> bool:
         return document in self.open
@@ -31,6 +32,8 @@ class Hub:
     async def edit(self, document: DocumentId, edit: Edit) -> None:
         self.edits.append((document, edit))
         self.changed.set()
+        if document in self.stuck:
+            await asyncio.Event().wait()
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(10):
@@ -85,3 +88,52 @@ async def test_an_outage_is_outlived(
         assert not hub.edits
         register.failing = None
         await hub.until(lambda: hub.edits)
+
+
+async def test_a_home_that_is_slow_keeps_no_other_waiting(register: FakeRegister) -> None:
+    hub = Hub()
+    hub.open.add(home_of(BOB))
+    hub.stuck.add(home_of(ALICE))
+    async with kept_homes(register, hub) as kept:
+        kept.on_opened(home_of(ALICE))
+        await hub.until(lambda: hub.edits)
+        kept.refresh([ALICE, BOB])
+        await hub.until(lambda: len(hub.edits) == 2)
+    assert [document for document, _ in hub.edits] == [home_of(ALICE), home_of(BOB)]
+
+
+async def test_what_becomes_due_meanwhile_is_written_once_more(register: FakeRegister) -> None:
+    hub = Hub()
+    async with kept_homes(register, hub) as kept:
+        for _ in range(3):
+            kept.on_opened(home_of(ALICE))
+        await hub.until(lambda: hub.edits)
+        for _ in range(3):
+            kept.on_opened(home_of(ALICE))
+        await hub.until(lambda: len(hub.edits) == 2)
+    assert len(hub.edits) == 2
+
+
+async def test_one_that_closes_is_not_written_again(
+    register: FakeRegister, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(homes, "_RETRY_S", 0)
+    hub = Hub()
+    register.failing = StorageUnavailable("away")
+    async with kept_homes(register, hub) as kept:
+        kept.on_opened(home_of(ALICE))
+        hub.open = set()
+        register.failing = None
+        hub.open.add(home_of(BOB))
+        kept.refresh([BOB])
+        await hub.until(lambda: hub.edits)
+    assert [document for document, _ in hub.edits] == [home_of(BOB)]
+
+
+async def test_what_comes_after_the_end_is_ignored(register: FakeRegister) -> None:
+    """Rooms are closed later, and tell of what they still save."""
+    hub = Hub()
+    async with kept_homes(register, hub) as kept:
+        pass
+    kept.on_opened(home_of(ALICE))
+    assert not hub.edits
