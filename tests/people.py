@@ -77,9 +77,10 @@ class Device:
         return self.page.locator(".badge")
 
     async def send(self, text: str) -> None:
-        """Types a message and sends it."""
+        """Types a message and sends it; from then on the badge speaks of it, too."""
         await self.composer.fill(text)
         await self.page.get_by_label("Send", exact=True).click()
+        await expect(self.composer).to_have_value("")
 
     async def sees(self, *texts: str) -> None:
         """Waits until exactly these messages are shown, in this order."""
