@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
+from databases import connected
 from devices import Device, DeviceHost
-from servers import PostgresServer, SegueServer
+from servers import PostgresServer, SegueServer, new_session
 from settled import assert_settled
 from stored import read_stored
 from waiting import until_a_statement_waits, until_logged
@@ -16,15 +17,20 @@ pytestmark = pytest.mark.anyio
 
 STORY = "once upon a time "
 DIALECTS = ("y-websocket", "hocuspocus")
+AGE = "UPDATE documents SET last_active_at = now() - interval '1 hour' WHERE id = $1"
 
 
 async def store_a_story(host: DeviceHost, server: SegueServer, session: str) -> None:
-    """Leaves a stored session that no server has in memory."""
+    """Leaves a stored session that no server has in memory: a start opens what was active last."""
     writer = await host.open("hocuspocus", server.url, session, server.token("alice"))
     await writer.edit((0, 0, STORY))
     await writer.wait(saved=True)
     await writer.call("close")
-    await server.restart()
+    server.kill()
+    async with connected(server.dsn) as sql:
+        await sql.execute("INSERT INTO documents (id, kind) VALUES ($1, 'session')", new_session())
+        await sql.execute(AGE, session)
+    await server.start()
 
 
 async def open_impatiently(host: DeviceHost, server: SegueServer, session: str) -> list[Device]:
