@@ -16,3 +16,9 @@ __all__ = ["database", "database_dsn", "empty_dsn", "server_dsn"]
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     """Tests run on the loop that the server runs on."""
     return "asyncio", {"use_uvloop": True}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rounds", type=int, default=2, help="rounds of each scenario of tests/faults"
+    )

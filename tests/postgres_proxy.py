@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
@@ -14,16 +14,20 @@ _READY = (
 
 
 class PostgresProxy:
-    """Passes bytes between a socket of its own and a server's. Made by `postgres_proxy`."""
+    """Passes bytes between a socket of its own and a server's. Made by `postgres_proxy`.
+
+    `delay_s` is how long each request is held back.
+    """
 
     def __init__(self, server_dsn: str, folder: Path) -> None:
         parts = urlsplit(server_dsn)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        name = f".s.PGSQL.{query['port']}"
+        name = f".s.PGSQL.{query.get('port', '5432')}"
         self._upstream = str(Path(query["host"]) / name)
         self._socket = str(folder / name)
         self.dsn = urlunsplit(parts._replace(query=urlencode({**query, "host": str(folder)})))
         self.lost_replies = 0
+        self.delay_s = 0.0
         self._marker: bytes | None = None
         self._cut_every = 0
         self._requests = 0
@@ -66,8 +70,11 @@ class PostgresProxy:
         self._cut_every = requests
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        try:
             server_reader, server_writer = await asyncio.open_unix_connection(self._upstream)
+        except OSError:  # the server is away
+            writer.transport.abort()
+        else:
             pair = {writer, server_writer}
             self._transports |= pair
             link = _Link()
@@ -87,6 +94,7 @@ class PostgresProxy:
     ) -> None:
         while data := await reader.read(2**16):
             await self._flowing.wait()
+            await asyncio.sleep(self.delay_s)
             if self._marker is not None and self._marker in data:
                 self._marker = None
                 link.losing = True

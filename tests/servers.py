@@ -128,6 +128,13 @@ class PostgresServer:
             self.process.wait()
             self.process = None
 
+    def stop(self) -> None:
+        """Ends it as an operator does: every connection is told so and ended."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+        self.process = None
+
     def processes(self) -> list[psutil.Process]:
         """Gives its processes, the postmaster first."""
         if self.process is None or self.process.poll() is not None:

@@ -30,9 +30,13 @@ async def assert_settled(
 async def assert_all_acknowledged(
     host: DeviceHost, stored: Stored, devices: Sequence[Device]
 ) -> Any:
-    """Asserts that every update a device was told is safe is in what is stored."""
+    """Asserts that what devices were told is safe, or were shown of others, is in what is stored.
+
+    Nothing may be committed between the reading of `stored` and this.
+    """
     replayed = await host.fold(stored.updates, devices)
     assert not replayed["pending"], "a row builds on something that isn't stored"
+    assert not replayed["early"], replayed["early"]
     for device, found in zip(devices, replayed["missing"], strict=True):
         assert found["lost"] == 0, f"{device.id}: acknowledged and not stored: {found}"
     return replayed

@@ -6,7 +6,8 @@ import { Device } from './device.mjs'
 import { openEditor, runInEditor, typeInEditor } from './editor.mjs'
 import { documentHolds } from './spans.mjs'
 import { replayTogether, typeTrace } from './traces.mjs'
-import { Typing } from './typist.mjs'
+import { sayMessage, Typing } from './typist.mjs'
+import { Witness } from './witness.mjs'
 
 /** All devices of this process, by id. */
 const devices = new Map()
@@ -90,6 +91,10 @@ export const COMMANDS = {
   text: ({ id, root }) => find(id).doc.getText(root).toString(),
   watch_marks: ({ id, root }) => find(id).watchMarks(root),
 
+  /** Says something as `user`; the message has the id `message`. */
+  say: ({ id, message, ...what }) => sayMessage(find(id).doc, message, what),
+  witness: ({ ids }) => ids.forEach((id) => (find(id).witness = new Witness(find(id).doc))),
+  witnessed: ({ ids }) => ids.map((id) => find(id).witness.seen()),
   present: ({ id, state }) => find(id).client.awareness.setLocalState(state),
 
   cut: ({ ids }) => ids.forEach((id) => find(id).network.cut()),
@@ -120,18 +125,31 @@ export const COMMANDS = {
     return hashesOf(all[0].doc)
   },
 
-  /** Rebuilds a document from log rows with Yjs itself; `missing`: acknowledged entries it lacks. */
+  /** Rebuilds a document from log rows with Yjs itself.
+   *
+   * `missing`: acknowledged entries it lacks; `early`: what devices were shown of others and it lacks.
+   */
   fold({ updates, ids = [] }) {
     const doc = new Y.Doc()
     doc.transact(() => updates.forEach((update) => Y.applyUpdate(doc, bytes(update))))
     const pending = doc.store.pendingStructs !== null || doc.store.pendingDs !== null
-    return { ...hashesOf(doc), roots: rootsOf(doc), pending, missing: ids.map((id) => missing(find(id), doc)) }
+    const devices = ids.map(find)
+    const missing = devices.map((device) => missingIn(device, doc))
+    const early = devices.flatMap((device) => shownEarly(device, doc))
+    return { ...hashesOf(doc), roots: rootsOf(doc), pending, missing, early }
   },
   /** Which entries that `ids` have acknowledged does the device `id` lack? */
-  holds_acknowledged: ({ id, ids }) => ids.map((other) => missing(find(other), find(id).doc)),
+  holds_acknowledged: ({ id, ids }) => ids.map((other) => missingIn(find(other), find(id).doc)),
 }
 
-function missing({ ledger }, doc) {
+function shownEarly({ id, doc }, stored) {
+  const shown = [...Y.decodeStateVector(Y.encodeStateVector(doc))].filter(([client]) => client !== doc.clientID)
+  return shown
+    .filter(([client, clock]) => Y.getState(stored.store, client) < clock)
+    .map(([client, clock]) => `${id} was shown ${client}:${clock}, stored is ${Y.getState(stored.store, client)}`)
+}
+
+function missingIn({ ledger }, doc) {
   const lost = ledger.entries.filter((entry) => entry.acknowledgedAt !== null && !documentHolds(doc, entry))
   return { acknowledged: ledger.acknowledged, made: ledger.entries.length, lost: lost.length }
 }

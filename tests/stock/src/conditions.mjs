@@ -8,6 +8,7 @@ const CONDITIONS = {
   settled: (device, wanted) => device.ledger.settled === wanted,
   made: (device, count) => device.ledger.entries.length >= count,
   acknowledged: (device, count) => device.ledger.acknowledged >= count,
+  told: (device, count) => device.told >= count,
   contains: (device, { root, text }) => device.doc.getText(root).toString().includes(text),
   length: (device, { root, least }) => device.doc.getText(root).length >= least,
   html: (device, text) => device.editor.getHTML().includes(text),
@@ -17,6 +18,8 @@ const CONDITIONS = {
   content: (device, hash) => device.hashes().content === hash,
   others: (device, count) => device.others().length === count,
   present: (device, state) => device.others().some((other) => matches(other, state)),
+  // Of a device that witnesses: all messages have their places, and no answer is under way.
+  quiet: (device, wanted) => device.witness.isQuiet === wanted,
   stopped: (device, wanted) => (device.stop !== null) === wanted,
   tokens: (device, asked) => device.tokens.asked >= asked,
   received: (device, kinds) =>

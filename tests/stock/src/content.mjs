@@ -14,7 +14,13 @@ export function rootsOf(doc) {
 
 /** Gives `{content, state}`: a hash of what people see, and one of all inserts and deletes. */
 export function hashesOf(doc) {
-  return { content: hash(JSON.stringify(rootsOf(doc))), state: stateHash(doc) }
+  return { content: hash(JSON.stringify(rootsOf(doc), inOrder)), state: stateHash(doc) }
+}
+
+/** Plain JSON inside is a value: another library may write its keys in another order. */
+function inOrder(_key, value) {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** Equal exactly when two documents hold the same inserts and the same deletes. */

@@ -30,6 +30,7 @@ export class Device {
     this.marksFell = 0
     this.typing = null
     this.editor = null
+    this.witness = null
     this.ledger = new Ledger(this.doc)
     this.network = beside?.network ?? new Network(DIALECTS[dialect].read, headers)
     this.network.watchers.add((frame) => {
@@ -63,6 +64,11 @@ export class Device {
     return [...this.client.awareness.getStates()].filter(([id]) => id !== own).map(([, state]) => state)
   }
 
+  /** Counts how often it was told that something it made is safe. */
+  get told() {
+    return this.ledger.acknowledged + (this.network.received.kinds['status-1'] ?? 0)
+  }
+
   /** Gives all a test may want to know. */
   describe() {
     return {
@@ -85,6 +91,7 @@ export class Device {
       scope: this.client.scope(),
       made: this.ledger.entries.length,
       acknowledged: this.ledger.acknowledged,
+      told: this.told,
       stop: this.stop,
       asked: this.tokens.asked,
       opened: this.network.opened,

@@ -1,5 +1,5 @@
 // A person at the keyboard, from a seed: the same seed makes the same strokes on the same text.
-import { patchText } from './content.mjs'
+import { patchText, putValue } from './content.mjs'
 
 const ALPHABET = [...'abcdefgh \n', 'ä', 'ß', '漢', 'ท', 'é', '😀', '👩‍👩‍👧', '🏳️‍🌈', '𝔘', 'e\u0301', '\u200d']
 
@@ -14,23 +14,26 @@ export function seeded(seed) {
   }
 }
 
-/** Makes one random edit: mostly typing in a text, now and then a deletion or a map entry. */
-export function strike(doc, root, random) {
+/** Makes one random edit: mostly typing in a text, now and then a deletion or a map entry.
+ *
+ * With `replace` nothing is only deleted: see the README's limits on Hocuspocus' count of unsynced changes.
+ */
+export function strike(doc, root, random, replace = false) {
   const dice = random()
-  if (dice < 0.15) return setEntry(doc, random)
+  if (dice < 0.15) return setEntry(doc, random, replace)
   const size = [...doc.getText(root).toString()].length
   const position = Math.floor(random() * (size + 1))
   if (dice < 0.4 && size > 0) {
-    return patchText(doc, root, [[position, Math.min(size - position, 1 + Math.floor(random() * 4)), '']])
+    return patchText(doc, root, [[position, Math.min(size - position, 1 + Math.floor(random() * 4)), replace ? pick(ALPHABET, random) : '']])
   }
   const letters = Array.from({ length: 1 + Math.floor(random() * 3) }, () => pick(ALPHABET, random))
   patchText(doc, root, [[position, 0, letters.join('')]])
 }
 
-function setEntry(doc, random) {
+function setEntry(doc, random, replace) {
   const map = doc.getMap('facts')
   const key = `k${Math.floor(random() * 12)}`
-  if (random() < 0.25) doc.transact(() => map.delete(key))
+  if (random() < 0.25 && !replace) doc.transact(() => map.delete(key))
   else doc.transact(() => map.set(key, pick(ALPHABET, random).repeat(3)))
 }
 
@@ -38,9 +41,16 @@ function pick(list, random) {
   return list[Math.floor(random() * list.length)]
 }
 
-/** Types `count` edits (null: until stopped) at `hz`, or as fast as the event loop turns. */
+/** Adds a message of the user's, whole, as a person who presses Enter. */
+export function sayMessage(doc, id, { user, text }) {
+  const author = { $json: { kind: 'user', id: user } }
+  const value = { role: 'user', author, parts: { 0: { type: 'text', text: { $text: text } } } }
+  putValue(doc, 'messages', [id], value)
+}
+
+/** Types `count` edits (null: until stopped) at `hz`, or as fast as the event loop turns; `say`: a share are messages. */
 export class Typing {
-  constructor(device, { root, seed, hz = null, count = null, append = null, erase = false, window = 200 }) {
+  constructor(device, { root, seed, hz = null, count = null, append = null, erase = false, say = null, replace = false, window = 200 }) {
     this.random = seeded(seed)
     this.left = count ?? Number.POSITIVE_INFINITY
     this.done = new Promise((resolve) => (this.finish = resolve))
@@ -51,7 +61,8 @@ export class Typing {
       this.left -= 1
       if (erase) patchText(device.doc, root, [[0, 1, '']])
       else if (append !== null) this.#append(device, root, append)
-      else strike(device.doc, root, this.random)
+      else if (say !== null && this.random() < say.share) sayMessage(device.doc, `${device.id}-${device.ledger.entries.length}`, say)
+      else strike(device.doc, root, this.random, replace)
     }
     if (hz === null) step()
     else this.timer = setInterval(step, 1000 / hz)

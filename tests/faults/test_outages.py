@@ -1,0 +1,190 @@
+"""Postgres away, slow or failing: nothing is acknowledged meanwhile, all is saved afterwards."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from crowd import Crowd, Scene, gather
+from holds import hold
+from tally import Tally
+
+from databases import connected
+from devices import DeviceHost
+from servers import PostgresServer, SegueServer
+from settled import assert_settled
+from waiting import until_logged
+
+pytestmark = pytest.mark.anyio
+
+LONG = 30
+"""Edits of each device during an outage: five seconds' worth."""
+
+DISK_FULL = """
+CREATE OR REPLACE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN RAISE EXCEPTION ''could not extend file: No space left on device'' USING ERRCODE = ''53100''; END';
+CREATE TRIGGER disk_full BEFORE INSERT ON updates FOR EACH STATEMENT EXECUTE FUNCTION disk_full();
+"""
+TERMINATE = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'segue %'
+"""
+
+Outage = Callable[[Scene], AbstractAsyncContextManager[None]]
+
+
+@asynccontextmanager
+async def frozen(scene: Scene) -> AsyncIterator[None]:
+    with scene.postgres.stopped():
+        yield
+
+
+@asynccontextmanager
+async def restarted(scene: Scene) -> AsyncIterator[None]:
+    scene.postgres.stop()
+    yield
+    scene.postgres.start()
+
+
+@asynccontextmanager
+async def refusing(scene: Scene) -> AsyncIterator[None]:
+    scene.proxy.close()
+    yield
+    await scene.proxy.open()
+
+
+@asynccontextmanager
+async def full(scene: Scene) -> AsyncIterator[None]:
+    async with connected(scene.dsn) as sql:
+        await sql.execute(DISK_FULL)
+        yield
+        await sql.execute("DROP TRIGGER disk_full ON updates")
+
+
+AWAY: dict[str, Outage] = {
+    "frozen": frozen,
+    "restarted": restarted,
+    "refusing connections": refusing,
+    "its disk full": full,
+}
+
+
+@pytest.mark.parametrize("how", AWAY)
+async def test_postgres(scene: Scene, tally: Tally, rounds: int, how: str) -> None:
+    while tally.rounds < rounds:
+        crowd = await gather(scene, seed=tally.rounds)
+        await crowd.type()
+        await crowd.write_a_while()
+        async with AWAY[how](scene):
+            # Acknowledgements of commits before may still be on their way; then there are none.
+            first = await crowd.write_on(3)
+            assert await crowd.write_on(LONG) == first
+            for device in crowd.devices:
+                summary = await device.summary()
+                assert summary["unsynced"] > 0
+                assert summary["closes"] == [], "a device works on through an outage"
+        with tally.recovery():
+            await crowd.carry_on()
+        await finish(crowd, tally)
+
+
+async def finish(crowd: Crowd, tally: Tally) -> None:
+    await crowd.look()
+    await crowd.settle()
+    await crowd.leave()
+    tally.rounds += 1
+
+
+async def test_postgres_ends_sessions_in_mid_commit(
+    scene: Scene, tally: Tally, rounds: int
+) -> None:
+    while tally.rounds < rounds:
+        crowd = await gather(scene, seed=tally.rounds)
+        await crowd.type()
+        for _ in range(3):
+            await crowd.write_a_while()
+            async with hold(scene.dsn, "commit") as held:
+                await held.reached()
+                await held.terminate()
+            async with connected(scene.dsn) as sql:
+                await sql.execute(TERMINATE)
+            with tally.recovery():
+                await crowd.carry_on()
+        await finish(crowd, tally)
+
+
+async def test_postgres_commits_and_its_reply_is_lost(
+    scene: Scene, tally: Tally, rounds: int
+) -> None:
+    while tally.rounds < rounds:
+        crowd = await gather(scene, seed=tally.rounds)
+        await crowd.type()
+        before = scene.proxy.lost_replies
+        for session in crowd.rooms:
+            await crowd.write_a_while()
+            scene.proxy.lose_reply_to(session.encode())
+            with tally.recovery():
+                await crowd.carry_on()
+        assert scene.proxy.lost_replies - before == len(crowd.rooms)
+        await finish(crowd, tally)
+
+
+async def test_postgres_is_200_ms_away(scene: Scene, tally: Tally, rounds: int) -> None:
+    scene.proxy.delay_s = 0.2
+    try:
+        while tally.rounds < rounds:
+            crowd = await gather(scene, seed=tally.rounds)
+            await crowd.type()
+            with tally.recovery():
+                await crowd.carry_on()
+            await crowd.write_on(10)
+            await finish(crowd, tally)
+    finally:
+        scene.proxy.delay_s = 0
+
+
+async def test_backlog_is_full(
+    host: DeviceHost, own_postgres: PostgresServer, tmp_path: Path, session: str
+) -> None:
+    """Writers are sent away and come back; what they hold is saved in the end."""
+    address = await own_postgres.new_database()
+    async with SegueServer.started(
+        tmp_path, database_url=address, SEGUE_MAX_BACKLOG="64KiB"
+    ) as server:
+        stocks = ("hocuspocus", "y-websocket", "hocuspocus", "y-websocket")
+        devices = await host.open_all(stocks, server.url, session, server.token("alice"))
+        await host.wait_all(devices, synced=True)
+        with own_postgres.stopped():
+            for number, device in enumerate(devices):
+                how = {"seed": number, "hz": 50, "append": "a hundred letters " * 6}
+                await device.call("type", root="text", **how)
+            await host.wait_all(devices, 60, closed=1)
+        for device in devices:
+            await device.call("stop_typing")
+            closes = await device.call("closes")
+            assert {close["code"] for close in closes} == {1013}, closes
+        await assert_settled(host, address, session, devices, timeout_s=90)
+        for device in devices:
+            assert (await device.summary())["stop"] is None
+
+
+async def test_a_device_that_leaves_during_the_outage_has_its_text_saved(
+    host: DeviceHost, own_postgres: PostgresServer, tmp_path: Path, session: str
+) -> None:
+    address = await own_postgres.new_database()
+    async with SegueServer.started(
+        tmp_path, database_url=address, SEGUE_ROOM_GRACE="20ms"
+    ) as server:
+        token = server.token("alice")
+        writer = await host.open("hocuspocus", server.url, session, token)
+        await writer.edit((0, 0, "before, "))
+        await writer.wait(saved=True)
+        logged = server.log.stat().st_size
+        own_postgres.kill()
+        await writer.edit((8, 0, "during"))
+        await until_logged(server.log, "storage.commits_waiting", logged)
+        await writer.wait(saved=False)
+        await writer.call("close")
+        own_postgres.start()
+        reader = await host.open("y-websocket", server.url, session, token)
+        await reader.wait(60, contains={"root": "text", "text": "before, during"})
