@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-
 from crowd import Crowd, Scene, gather
 from holds import OF_A_COMPACTION, Hold, Step, hold
 from tally import Tally

@@ -13,7 +13,7 @@ from databases import connected
 from devices import DeviceHost
 from servers import PostgresServer, SegueServer
 from settled import assert_settled
-from waiting import until_logged
+from waiting import until_a_commit_waits, until_logged
 
 pytestmark = pytest.mark.anyio
 
@@ -171,6 +171,7 @@ async def test_backlog_is_full(
 async def test_a_device_that_leaves_during_the_outage_has_its_text_saved(
     host: DeviceHost, own_postgres: PostgresServer, tmp_path: Path, session: str
 ) -> None:
+    """Its document is not closed before, though nobody is in it."""
     address = await own_postgres.new_database()
     async with SegueServer.started(
         tmp_path, database_url=address, SEGUE_ROOM_GRACE="20ms"
@@ -179,12 +180,14 @@ async def test_a_device_that_leaves_during_the_outage_has_its_text_saved(
         writer = await host.open("hocuspocus", server.url, session, token)
         await writer.edit((0, 0, "before, "))
         await writer.wait(saved=True)
-        logged = server.log.stat().st_size
-        own_postgres.kill()
-        await writer.edit((8, 0, "during"))
-        await until_logged(server.log, "storage.commits_waiting", logged)
-        await writer.wait(saved=False)
-        await writer.call("close")
-        own_postgres.start()
+        async with connected(address) as sql:
+            await sql.execute(DISK_FULL)
+            logged = server.log.stat().st_size
+            await writer.edit((8, 0, "during"))
+            await until_logged(server.log, "storage.commits_waiting", logged)
+            assert (await writer.summary())["unsynced"] > 0
+            await writer.call("close")
+            await until_a_commit_waits(address)
+            await sql.execute("DROP TRIGGER disk_full ON updates")
         reader = await host.open("y-websocket", server.url, session, token)
         await reader.wait(60, contains={"root": "text", "text": "before, during"})
