@@ -1,15 +1,18 @@
 """What the `payload` columns hold: a format byte, then the content.
 
-Format 0, plain. In `updates`: a msgpack array of runs, each [user, device, [data, ...]]; a run is
-what one device sent in a row, so that its names are stored once. In `snapshots`: the bytes as the
-document gave them. Format 1 will be the sealed one.
+Format 3, checked: a CRC-32 of the content, big-endian, then the content. In `updates`: a msgpack
+array of runs, each [user, device, [data, ...]]; a run is what one device sent in a row, so that its
+names are stored once. In `snapshots`: the bytes as the document gave them. Format 0 is the same
+without the CRC: read, not written any more. Format 1 will be the sealed one.
 
-Decoding is total: any bytes give a value or `CorruptPayload`.
+Decoding is total: any bytes give a value or `CorruptPayload`. Without the CRC a flipped bit would
+mostly be read as another text, and be shown to everybody as what was written.
 """
 
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
@@ -17,7 +20,12 @@ from segue.document.submission import LoggedUpdate
 from segue.errors import Quarantined
 from segue.ids import DeviceId, UserId
 
-_PLAIN: Final = b"\x00"
+_CRC_BYTES: Final = 4
+
+
+class _Format:
+    PLAIN: Final = b"\x00"
+    CHECKED: Final = b"\x03"  # two bits from PLAIN: no flip makes one the other
 
 
 class CorruptPayload(Quarantined):
@@ -42,7 +50,7 @@ def encode_updates(updates: Sequence[LoggedUpdate]) -> bytes:
             updates, key=lambda update: (update.user, update.device)
         )
     ]
-    return _PLAIN + _encoder.encode(runs)
+    return _checked(_encoder.encode(runs))
 
 
 def decode_updates(payload: bytes) -> tuple[LoggedUpdate, ...]:
@@ -60,7 +68,7 @@ def decode_updates(payload: bytes) -> tuple[LoggedUpdate, ...]:
 
 def encode_snapshot(snapshot: bytes) -> bytes:
     """Gives the payload of a snapshot."""
-    return _PLAIN + snapshot
+    return _checked(snapshot)
 
 
 def decode_snapshot(payload: bytes) -> bytes:
@@ -72,11 +80,22 @@ def decode_snapshot(payload: bytes) -> bytes:
     return bytes(_content(payload))
 
 
+def _checked(content: bytes) -> bytes:
+    return _Format.CHECKED + crc32(content).to_bytes(_CRC_BYTES) + content
+
+
 def _content(payload: bytes) -> memoryview:
-    if payload[:1] != _PLAIN:
-        found = payload[:1].hex() or "nothing"
-        raise CorruptPayload(
-            f"a stored payload has the format {found}, which this version of Segue doesn't know: "
-            "it was written by a newer version, or is damaged"
-        )
-    return memoryview(payload)[1:]
+    view = memoryview(payload)
+    match payload[:1]:
+        case _Format.CHECKED:
+            content = view[1 + _CRC_BYTES :]
+            if crc32(content).to_bytes(_CRC_BYTES) != view[1 : 1 + _CRC_BYTES]:
+                raise CorruptPayload("a stored payload is damaged: its CRC is another one")
+            return content
+        case _Format.PLAIN:
+            return view[1:]
+        case found:
+            raise CorruptPayload(
+                f"a stored payload has the format {found.hex() or 'nothing'}, which this version of "
+                "Segue doesn't know: it was written by a newer version, or is damaged"
+            )

@@ -56,3 +56,16 @@ def test_unknown_format_is_named(payload: bytes) -> None:
         decode_updates(payload)
     with pytest.raises(CorruptPayload, match="format"):
         decode_snapshot(payload)
+
+
+def test_no_flipped_bit_goes_unnoticed() -> None:
+    payload = encode_snapshot(b"what was written")
+    for bit in range(8 * len(payload)):
+        damaged = bytearray(payload)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(CorruptPayload):
+            decode_snapshot(bytes(damaged))
+
+
+def test_what_older_versions_wrote_is_read() -> None:
+    assert decode_snapshot(b"\x00state") == b"state"
