@@ -57,6 +57,7 @@ from segue.http.sync_routes import SyncSockets
 from segue.http.web_server import GRACEFUL_S, WebServer, uvicorn_config
 from segue.hub.hub import Hub
 from segue.hub.options import HubOptions
+from segue.hub.quota import Quota
 from segue.hub.services import Followers
 from segue.ids import RANDOM_BYTES, DocumentId, UserId, new_id
 from segue.settings import Settings
@@ -164,9 +165,15 @@ async def _open_database(stack: AsyncExitStack, settings: Settings, dsn: str) ->
 
 
 async def _serve(settings: Settings, sockets: list[socket.socket], banner: Banner | None) -> None:
+    if not settings.limits:
+        log.warning(
+            "limits.off", hint="SEGUE_LIMITS=off is for benchmarks: anyone can fill this node"
+        )
     node = Node(settings)
     server = WebServer(
-        uvicorn_config(node.web_app(), max_frame_bytes=settings.max_frame_bytes),
+        uvicorn_config(
+            node.web_app(), max_frame_bytes=settings.max_frame_bytes, proxies=settings.proxies
+        ),
         drain_s=settings.drain_s,
         has_devices=node.has_devices,
         on_drain=node.drain,
@@ -186,7 +193,7 @@ class Node:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._sockets = SyncSockets()
+        self._sockets = SyncSockets(settings.max_sockets_per_address)
         self._seating = Seating()
         self._api = Api()
         self._origins = OriginPolicy(settings.origins, loopback=settings.development)
@@ -327,6 +334,7 @@ class Node:
             tasks=tasks,
             clock=_wall_clock_s,
             options=_sync_options(self._settings),
+            sockets=Quota(self._settings.max_sockets_per_user),
         )
 
     def _verify(self, token: str) -> Claims:
@@ -394,7 +402,10 @@ def _hub_options(settings: Settings) -> HubOptions:
     return HubOptions(
         max_update_bytes=settings.max_update_bytes,
         max_presence_bytes=settings.max_presence_bytes,
+        max_document_bytes=settings.max_document_bytes,
         max_backlog_bytes=settings.max_backlog_bytes,
+        max_user_backlog_bytes=settings.max_user_backlog_bytes,
+        presence_per_s=settings.presence_per_s,
         snapshot_every_rows=settings.snapshot_every_rows,
         grace_s=settings.room_grace_s,
     )
@@ -408,6 +419,8 @@ def _sync_options(settings: Settings) -> SyncOptions:
         unauthenticated_s=settings.sign_in_s,
         keep_alive_s=settings.keep_alive_s,
         refresh_lead_s=settings.token_lead_s,
+        frames_per_s=settings.frames_per_s,
+        frame_burst=settings.frame_burst,
     )
 
 

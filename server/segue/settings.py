@@ -5,111 +5,20 @@ is `describe()`. Values that can't be used stop the start with a text that names
 """
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from segue.auth.origins import Origin, parse_origin
-from segue.auth.tokens import MIN_SECRET_BYTES, is_usable_secret
+from segue import setting_values as values
+from segue.auth.origins import Origin
+from segue.auth.tokens import MIN_SECRET_BYTES
 from segue.errors import ConfigurationError
-
-KIB: Final = 1024
-MIB: Final = 1024 * KIB
-GIB: Final = 1024 * MIB
-
-_SIZES: Final = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": GIB}
-_DURATIONS: Final = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_QUANTITY: Final = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)\s*([a-z]*)")
-_LEVELS: Final = ("debug", "info", "warning", "error")
-_SWITCH: Final = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
 Value = TypeVar("Value")
 
-
-class _Unusable(Exception):
-    """Why a value can't be used: completes the sentence 'VARIABLE is "value", ...'."""
-
-
-def _text(raw: str) -> str:
-    return raw
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(raw: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", raw) or not least <= int(raw) <= most:
-            raise _Unusable(f"not a number from {least} to {most}")
-        return int(raw)
-
-    return read
-
-
-def _switch(raw: str) -> bool:
-    value = _SWITCH.get(raw.lower())
-    if value is None:
-        raise _Unusable("neither on nor off")
-    return value
-
-
-def _switch_or_unset(raw: str) -> bool | None:
-    return _switch(raw) if raw else None
-
-
-def _is_empty(raw: str) -> bool:
-    return not raw
-
-
-def _level(raw: str) -> str:
-    if raw.lower() not in _LEVELS:
-        raise _Unusable(f"none of {', '.join(_LEVELS)}")
-    return raw.lower()
-
-
-def _quantity(raw: str, units: Mapping[str, float], hint: str) -> float:
-    match = _QUANTITY.fullmatch(raw.strip().lower())
-    if match is None or match[2] not in units or float(match[1]) <= 0:
-        raise _Unusable(hint)
-    return float(match[1]) * units[match[2]]
-
-
-def _size(raw: str) -> int:
-    return int(_quantity(raw, _SIZES, "not a size in bytes, KiB, MiB or GiB"))
-
-
-def _duration(raw: str) -> float:
-    return _quantity(raw, _DURATIONS, "not a time in ms, s, m, h or d")
-
-
-def _folder(raw: str) -> Path:
-    return Path(raw).expanduser()
-
-
-def _database(raw: str) -> str:
-    if not re.match(r"postgres(ql)?://.", raw):
-        raise _Unusable("not the address of a Postgres database")
-    return raw
-
-
-def _secret(raw: str) -> bytes:
-    secret = raw.encode("utf-8", "surrogateescape")
-    if len(secret) < MIN_SECRET_BYTES:
-        raise _Unusable(f"shorter than {MIN_SECRET_BYTES} bytes")
-    if not is_usable_secret(secret):
-        raise _Unusable("a public key, which is no secret")
-    return secret
-
-
-def _origins(raw: str) -> frozenset[Origin]:
-    return frozenset(_origin(entry) for entry in raw.replace(",", " ").split())
-
-
-def _origin(entry: str) -> Origin:
-    origin = parse_origin(entry)
-    if origin is None:
-        raise _Unusable(f"and {entry!r} in it is no origin (scheme, host, port; no path, no '*')")
-    return origin
+_UNLIMITED: Final = 999_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,117 +63,200 @@ class Settings:
 
     development: bool = False
 
-    host: str = _from("HOST", "127.0.0.1", _text, "Address to listen on.")
-    port: int = _from("PORT", "8000", _whole(0, 65535), "Port to listen on; 0 takes any free one.")
+    host: str = _from("HOST", "127.0.0.1", values.text, "Address to listen on.")
+    port: int = _from(
+        "PORT", "8000", values.whole(0, 65535), "Port to listen on; 0 takes any free one."
+    )
     log_level: str = _from(
-        "LOG_LEVEL", "info", _level, "Least level that is logged: debug, info, warning or error."
+        "LOG_LEVEL",
+        "info",
+        values.level,
+        "Least level that is logged: debug, info, warning or error.",
     )
     colour: bool = _from(
-        "NO_COLOR", "", _is_empty, "Set to anything: no colours in the terminal.", example="1"
+        "NO_COLOR", "", values.is_empty, "Set to anything: no colours in the terminal.", example="1"
     )
     database_url: str | None = _from_hidden(
         "DATABASE_URL",
-        _database,
+        values.database,
         "Postgres to use, instead of one that Segue runs by itself.",
         "postgresql://user:password@localhost:5432/segue",
     )
     allow_unsafe_database: bool = _from(
         "SEGUE_ALLOW_UNSAFE_DATABASE",
         "off",
-        _switch,
+        values.switch,
         "Takes a Postgres with fsync or synchronous_commit off: a power cut loses saved work.",
     )
     data: Path = _from(  # noqa: RUF009 - a Path is as immutable as the other defaults
-        "SEGUE_DATA", ".segue", _folder, "Folder of Segue's own Postgres and of its own secret."
+        "SEGUE_DATA",
+        ".segue",
+        values.folder,
+        "Folder of Segue's own Postgres and of its own secret.",
     )
     secret: bytes | None = _from_hidden(
         "SEGUE_SECRET",
-        _secret,
+        values.secret,
         f"Key of the tokens (HS256), {MIN_SECRET_BYTES} bytes or more. `segue dev` makes its own.",
         "$(openssl rand -hex 32)",
     )
     origins: frozenset[Origin] = _from(
         "SEGUE_ORIGINS",
         "",
-        _origins,
+        values.origins,
         "Web pages that may connect beside the server's own, separated by commas.",
         example="https://app.example.com,https://www.example.com",
     )
     guests: bool | None = _from(
         "SEGUE_GUESTS",
         "",
-        _switch_or_unset,
+        values.switch_or_unset,
         "Lets people without a token in by a share link. `segue dev` does, `segue serve` doesn't.",
         example="on",
     )
     agent: str = _from(
         "SEGUE_AGENT",
         "",
-        _text,
+        values.text,
         "Who answers: `demo`, `none`, or `module:factory` of yours. `segue dev` has the demo.",
     )
     max_frame_bytes: int = _from(
-        "SEGUE_MAX_FRAME", "16MiB", _size, "Largest frame a device may send."
+        "SEGUE_MAX_FRAME", "16MiB", values.size, "Largest frame a device may send."
     )
     max_update_bytes: int = _from(
-        "SEGUE_MAX_UPDATE", "1MiB", _size, "Largest single edit; first syncs are bounded by frame."
+        "SEGUE_MAX_UPDATE",
+        "1MiB",
+        values.size,
+        "Largest single edit; first syncs are bounded by frame.",
     )
     max_documents_per_socket: int = _from(
         "SEGUE_MAX_DOCUMENTS_PER_SOCKET",
         "100",
-        _whole(1, 100_000),
+        values.whole(1, 100_000),
         "Documents that one socket may have open.",
     )
+    max_document_bytes: int = _from(
+        "SEGUE_MAX_DOCUMENT",
+        "16MiB",
+        values.size,
+        "Size from which a document takes deletions only.",
+    )
+    max_sockets_per_user: int = _from(
+        "SEGUE_MAX_SOCKETS_PER_USER",
+        "200",
+        values.whole(1, _UNLIMITED),
+        "Sockets that one user may have open.",
+    )
+    max_sockets_per_address: int = _from(
+        "SEGUE_MAX_SOCKETS_PER_ADDRESS",
+        "1000",
+        values.whole(1, _UNLIMITED),
+        "Sockets from one address (of IPv6: one /64 network).",
+    )
+    proxies: str = _from(
+        "SEGUE_PROXIES",
+        "127.0.0.1,::1",
+        values.text,
+        "Proxies whose X-Forwarded-For is believed, separated by commas.",
+    )
+    frames_per_s: int = _from(
+        "SEGUE_FRAME_RATE",
+        "500",
+        values.whole(1, _UNLIMITED),
+        "Messages a second that a socket may send, for long.",
+    )
+    frame_burst: int = _from(
+        "SEGUE_FRAME_BURST", "2000", values.whole(1, _UNLIMITED), "Messages it may send at once."
+    )
+    presence_per_s: int = _from(
+        "SEGUE_PRESENCE_RATE",
+        "10",
+        values.whole(1, _UNLIMITED),
+        "Presence states a second that are passed on for a device; of more the latest.",
+    )
+    limits: bool = _from(
+        "SEGUE_LIMITS", "on", values.switch, "`off` lifts rates, counts and shares: for benchmarks."
+    )
     max_presence_bytes: int = _from(
-        "SEGUE_MAX_PRESENCE", "2KiB", _size, "Largest presence state of a device."
+        "SEGUE_MAX_PRESENCE", "2KiB", values.size, "Largest presence state of a device."
     )
     sign_in_s: float = _from(
-        "SEGUE_SIGN_IN_TIMEOUT", "5s", _duration, "How long a socket may be open without a token."
+        "SEGUE_SIGN_IN_TIMEOUT",
+        "5s",
+        values.duration,
+        "How long a socket may be open without a token.",
     )
     max_sign_in_bytes: int = _from(
-        "SEGUE_MAX_SIGN_IN", "64KiB", _size, "What a socket may send before its token is checked."
+        "SEGUE_MAX_SIGN_IN",
+        "64KiB",
+        values.size,
+        "What a socket may send before its token is checked.",
     )
     write_mark_bytes: int = _from(
         "SEGUE_WRITE_MARK",
         "256KiB",
-        _size,
+        values.size,
         "Unread bytes beyond which a device gets nothing, then all it misses at once.",
     )
     max_backlog_bytes: int = _from(
-        "SEGUE_MAX_BACKLOG", "64MiB", _size, "Edits held for Postgres before writers are sent away."
+        "SEGUE_MAX_BACKLOG",
+        "64MiB",
+        values.size,
+        "Edits held for Postgres before writers are sent away.",
+    )
+    max_user_backlog_bytes: int = _from(
+        "SEGUE_MAX_BACKLOG_PER_USER",
+        "16MiB",
+        values.size,
+        "Of those, the edits of one user.",
     )
     room_grace_s: float = _from(
-        "SEGUE_ROOM_GRACE", "30s", _duration, "How long a document without devices stays in memory."
+        "SEGUE_ROOM_GRACE",
+        "30s",
+        values.duration,
+        "How long a document without devices stays in memory.",
     )
     snapshot_every_rows: int = _from(
         "SEGUE_SNAPSHOT_EVERY",
         "500",
-        _whole(1, 1_000_000),
+        values.whole(1, 1_000_000),
         "Rows of a document's log between two snapshots.",
     )
     workers: int = _from(
-        "SEGUE_WORKERS", "0", _whole(0, 256), "Processes that hold documents; 0: chosen by cores."
+        "SEGUE_WORKERS",
+        "0",
+        values.whole(0, 256),
+        "Processes that hold documents; 0: chosen by cores.",
     )
     worker_cpu_s: float = _from(
-        "SEGUE_WORKER_CPU", "2s", _duration, "CPU time that one edit may take."
+        "SEGUE_WORKER_CPU", "2s", values.duration, "CPU time that one edit may take."
     )
     worker_load_cpu_s: float = _from(
-        "SEGUE_WORKER_LOAD_CPU", "20s", _duration, "CPU time to load or read a whole document."
+        "SEGUE_WORKER_LOAD_CPU",
+        "20s",
+        values.duration,
+        "CPU time to load or read a whole document.",
     )
     worker_memory_bytes: int = _from(
-        "SEGUE_WORKER_MEMORY", "2GiB", _size, "Memory that one worker process may use."
+        "SEGUE_WORKER_MEMORY", "2GiB", values.size, "Memory that one worker process may use."
     )
     keep_alive_s: float = _from(
-        "SEGUE_KEEP_ALIVE", "10s", _duration, "How often a silent server sends a sign of life."
+        "SEGUE_KEEP_ALIVE",
+        "10s",
+        values.duration,
+        "How often a silent server sends a sign of life.",
     )
     drain_s: float = _from(
         "SEGUE_DRAIN",
         "100ms",
-        _duration,
+        values.duration,
         "How long a stopping node says so in /readyz before it sends devices away.",
     )
     token_lead_s: float = _from(
-        "SEGUE_TOKEN_LEAD", "30s", _duration, "How long before a token ends a new one is asked for."
+        "SEGUE_TOKEN_LEAD",
+        "30s",
+        values.duration,
+        "How long before a token ends a new one is asked for.",
     )
 
     def worker_count(self, cores: int) -> int:
@@ -296,18 +288,34 @@ class Settings:
         return self.secret
 
 
+_LIFTED: Final[dict[str, Any]] = dict.fromkeys(
+    (
+        "max_documents_per_socket",
+        "max_sockets_per_user",
+        "max_sockets_per_address",
+        "max_user_backlog_bytes",
+        "frames_per_s",
+        "frame_burst",
+        "presence_per_s",
+    ),
+    _UNLIMITED,
+)
+"""What `SEGUE_LIMITS=off` sets."""
+
+
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Reads the settings; a variable that is empty counts as not set.
 
     Raises:
         ConfigurationError: a value can't be used; the text names it, unless it is a secret.
     """
-    values: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, source in _sources().items():
         raw = environ.get(source.setting.variable, "").strip()
         if raw:
-            values[name] = _read(source, raw)
-    return replace(Settings(), **values)
+            found[name] = _read(source, raw)
+    settings = replace(Settings(), **found)
+    return settings if settings.limits else replace(settings, **_LIFTED)
 
 
 def describe() -> tuple[Setting, ...]:
@@ -330,8 +338,8 @@ def duration_s(text: str) -> float:
         ValueError: it is none; the text completes the sentence '... is'.
     """
     try:
-        return _duration(text)
-    except _Unusable as error:
+        return values.duration(text)
+    except values.Unusable as error:
         raise ValueError(str(error)) from error
 
 
@@ -352,11 +360,11 @@ def _sources() -> dict[str, _Source]:
 def _read(source: _Source, raw: str) -> object:
     try:
         return source.read(raw)
-    except _Unusable as problem:
+    except values.Unusable as problem:
         _refuse(source, raw, problem)
 
 
-def _refuse(source: _Source, raw: str, problem: _Unusable) -> NoReturn:
+def _refuse(source: _Source, raw: str, problem: values.Unusable) -> NoReturn:
     variable = source.setting.variable
     shown = "" if source.hidden else f" {raw!r},"
     raise ConfigurationError(

@@ -115,6 +115,16 @@ def test_settings_can_be_printed_without_giving_secrets_away() -> None:
     assert "hunter2" not in repr(settings)
 
 
+def test_rates_and_counts_can_be_lifted_but_no_size() -> None:
+    usual, lifted = load({}), load({"SEGUE_LIMITS": "off", "SEGUE_FRAME_RATE": "7"})
+    for name in ("frames_per_s", "frame_burst", "presence_per_s", "max_sockets_per_user"):
+        assert getattr(lifted, name) > 1_000_000 > getattr(usual, name)
+    assert lifted.max_sockets_per_address > 1_000_000
+    assert lifted.max_documents_per_socket > 1_000_000
+    assert lifted.max_user_backlog_bytes > lifted.max_backlog_bytes
+    assert (lifted.max_frame_bytes, lifted.max_document_bytes) == (16 << 20, 16 << 20)
+
+
 def test_production_needs_a_secret() -> None:
     with pytest.raises(ConfigurationError, match="SEGUE_SECRET is not set"):
         load({}).signing_secret()

@@ -13,12 +13,16 @@ A device that doesn't take what is sent is found in two ways: no pong, or a full
 shrunk for a minute. uvicorn would only close such a transport, which waits for the buffer to drain:
 here it is aborted. A device that has answers pile up for it isn't read either, so that one which asks
 and never takes costs bounded memory.
+
+Nor is one that sends faster than its `Pace`, until that lets it go on. A flood is told to the receiver,
+and what still comes of it is dropped unread.
 """
 
 import asyncio
 import socket
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 from typing_extensions import override
@@ -30,6 +34,8 @@ from websockets.frames import (  # type: ignore[attr-defined]  # gives the C one
 )
 from websockets.http11 import Request
 
+from segue.http.pace import Pace
+from segue.http.receiver import Receiver
 from segue.wire.frames import FIN_BINARY, MASK_BYTES, close_frame, may_begin_frame, measure_frame
 
 log = structlog.get_logger()
@@ -44,22 +50,6 @@ _REFUSED_HANDSHAKE: Final = (
     b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n"
     b"This is no WebSocket handshake, or its address or a header is over 8 kB. Send a shorter one.\n"
 )
-
-
-class Receiver(Protocol):
-    """Who gets what a socket receives. Methods return at once."""
-
-    def on_message(self, data: bytes) -> None:
-        """Takes one whole binary message."""
-
-    def on_congested(self) -> None:
-        """The socket's buffer went over its mark."""
-
-    def on_drained(self) -> None:
-        """The socket's buffer is nearly empty again."""
-
-    def on_closed(self) -> None:
-        """The socket is gone; called once, last."""
 
 
 class _Nowhere(asyncio.Queue[Any]):
@@ -88,11 +78,16 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     _mark_bytes: int = 0
     _deaf_above_bytes: int = 0
     _is_deaf: bool = False
+    _pace: Pace = Pace()
+    _is_paced: bool = False
+    _is_flooding: bool = False
+    _on_lost: Callable[[], None] | None = None
     congested: bool = False
 
-    def take_over(self, receiver: Receiver, *, mark_bytes: int) -> None:
+    def take_over(self, receiver: Receiver, *, mark_bytes: int, pace: Pace) -> None:
         """Leads the accepted socket's messages to `receiver`, past ASGI, from now on."""
         self._receiver = receiver
+        self._pace = pace
         # Of what a hasty client sent the parser may hold the beginning of a frame.
         self._is_cut = not self._was_hasty
         self._mark_bytes = mark_bytes
@@ -123,6 +118,20 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     def limit_messages(self, max_bytes: int | None) -> None:
         """Bounds a message, and what is kept of one that is not whole; None: as the server was set."""
         self.conn.max_message_size = max_bytes or self.config.ws_max_size
+
+    def replenish(self, elapsed_s: float) -> None:
+        """Takes that so much time has passed: the device may send more."""
+        self._pace.replenish(elapsed_s)
+        if self._is_paced and not self._pace.must_wait:
+            self._is_paced = False
+            self._listen()
+
+    def when_lost(self, call: Callable[[], None]) -> None:
+        """Has `call` called when the connection is gone, or at once."""
+        if self.disconnected:
+            call()
+        else:
+            self._on_lost = call
 
     @property
     def is_open(self) -> bool:
@@ -163,7 +172,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        if self._receiver is not None and self.conn.parser_exc is not None:
+        if self._is_flooding or (self._receiver is not None and self.conn.parser_exc is not None):
             return  # see `handle_parser_exception`
         if self._is_cut:
             self._take_frames(data)
@@ -174,8 +183,14 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             self._refuse_handshake()
         if self.congested and not self._is_deaf:
             self._is_deaf = self.transport.get_write_buffer_size() > self._deaf_above_bytes
-            if self._is_deaf:
-                self.transport.pause_reading()
+            self._listen()
+
+    def _listen(self) -> None:
+        """Reads, or doesn't, as is right now."""
+        if self._is_deaf or self._is_paced:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
 
     def _take_frames(self, data: bytes) -> None:
         if self._rest is not None:
@@ -262,10 +277,15 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             self._partial = bytearray(event.data)
 
     @override
+    def handle_ping(self) -> None:
+        super().handle_ping()
+        self._count_frame()
+
+    @override
     def handle_cont(self, event: Frame) -> None:
         if self._receiver is None:
             super().handle_cont(event)
-        elif self._partial is not None:
+        elif self._partial is not None and self._count_frame():
             self._partial += event.data
             if event.fin:
                 data, self._partial = self._partial, None
@@ -284,7 +304,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(_CLOSE_TIMEOUT_S, self.transport.abort)
 
     def _deliver(self, data: bytes | bytearray | memoryview | None) -> None:
-        if not self.is_open or self._receiver is None:
+        if not self.is_open or self._receiver is None or not self._count_frame():
             return
         if data is None:
             self.close(_UNSUPPORTED_DATA, "Text frames are not part of the protocol: send binary.")
@@ -294,6 +314,25 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         except Exception:  # one device's failure ends that device alone
             log.exception("connection.message_failed")
             self.close(1011, "The server failed on this message. It has been reported.")
+
+    def _count_frame(self) -> bool:
+        """Tells whether one frame more is taken; stops reading when it is the last for now."""
+        self._pace.left -= 1
+        return self._pace.left > 0 or (not self._is_flooding and self._wait())
+
+    def _wait(self) -> bool:
+        # What was read already is taken, up to what a second allows; the rest waits in the kernel.
+        self._is_paced = not self._pace.is_flood
+        self._listen()
+        if self._is_paced:
+            return True
+        # It is read again, to be dropped: a socket closed on unread data is reset, and the device
+        # would never know why.
+        self._is_flooding, self._is_cut = True, False
+        self._rest = self._partial = None
+        if self._receiver is not None:
+            self._receiver.on_flood()
+        return False
 
     @override
     def pause_writing(self) -> None:
@@ -311,7 +350,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         self.congested = False
         if self._is_deaf:
             self._is_deaf = False
-            self.transport.resume_reading()
+            self._listen()
         if self._receiver is not None:
             self._receiver.on_drained()
 
@@ -319,7 +358,8 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         self.pong_timer = None
         self.pending_ping_payload = None
-        if self.congested:  # the ping itself waits in the buffer: `stalled_for_s` decides
+        # The ping itself waits in the buffer, and `stalled_for_s` decides; or the pong isn't read.
+        if self.congested or self._is_paced:
             self.schedule_ping()
         else:
             self.transport.abort()
@@ -333,6 +373,8 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._on_lost is not None:
+            self._on_lost()
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.on_closed()

@@ -30,12 +30,15 @@ from segue.errors import (
     SegueError,
     StorageUnavailable,
     TokenExpired,
+    TooMany,
     Unauthenticated,
 )
 from segue.http.seating import Seating
 from segue.hub.hub import Hub
 from segue.hub.peer import Identity, Peer
+from segue.hub.quota import Quota
 from segue.hub.room import DocumentMessage, Room
+from segue.ids import UserId
 from segue.storage.ports import Register
 from segue.wire.awareness import EMPTY
 from segue.wire.dialect import Dialect
@@ -64,11 +67,13 @@ class SyncOptions:
     keep_alive_s: float = 10.0
     stalled_s: float = 60.0
     refresh_lead_s: float = 30.0
+    frames_per_s: int = 500
+    frame_burst: int = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class SyncServices:
-    """What connections work with; `clock` gives seconds since 1970."""
+    """What connections work with; `clock` gives seconds since 1970, `sockets` counts by user."""
 
     hub: Hub
     register: Register
@@ -79,6 +84,7 @@ class SyncServices:
     tasks: asyncio.TaskGroup
     clock: Callable[[], float]
     options: SyncOptions
+    sockets: Quota[UserId]
 
 
 class SeatHost(Protocol):
@@ -93,6 +99,13 @@ class SeatHost(Protocol):
 
     def new_owed(self) -> Owed | None:
         """Gives the account of what the device is owed, in the dialect that has statuses."""
+
+    def admit(self, user: UserId) -> None:
+        """Counts the socket as one of the user's, once.
+
+        Raises:
+            TooMany: the user has too many.
+        """
 
     def on_seat_attached(self, seat: "Seat", role: Role) -> None:
         """Tells the device that its token is good."""
@@ -156,7 +169,8 @@ class Seat:
             return
         try:
             claims = self._services.verify(token)
-        except Unauthenticated as error:
+            self._host.admit(claims.user)
+        except (Unauthenticated, TooMany) as error:
             self.end(error)
             return
         if self._claims is not None and self._claims.user != claims.user:
@@ -265,19 +279,23 @@ class Seat:
             if self._held_bytes + size_bytes > limit:
                 self.end(too_much_before_a_token(limit))
                 return
-        elif not self._services.hub.backlog.take(size_bytes):
+        elif not self._take_backlog(size_bytes):
             self.end(Overloaded("The server is catching up. Nothing is lost; try again."))
             return
         self._held.append((message, size_bytes))
         self._held_bytes += size_bytes
 
+    def _take_backlog(self, size_bytes: int) -> bool:
+        assert self._claims is not None
+        return self._services.hub.backlog.take(self._claims.user, size_bytes)
+
     def _drop_held(self) -> None:
         if self._claims is not None:
-            self._services.hub.backlog.give_back(self._held_bytes)
+            self._services.hub.backlog.give_back(self._claims.user, self._held_bytes)
         self._held, self._held_bytes = [], 0
 
     def _begin_opening(self) -> None:
-        if not self._services.hub.backlog.take(self._held_bytes):
+        if not self._take_backlog(self._held_bytes):
             self._held, self._held_bytes = [], 0
             self.end(Overloaded("The server is catching up. Nothing is lost; try again."))
             return
@@ -374,4 +392,6 @@ def too_much_before_a_token(limit_bytes: int) -> SegueError:
     A client whose socket serves several documents sends all it typed offline with the first answer
     that reaches it, which may be another document's.
     """
-    return Overloaded(f"Over {limit_bytes} bytes came before a token. Send the token first.")
+    return Overloaded(
+        f"Over {limit_bytes} bytes (SEGUE_MAX_SIGN_IN) came before a token. Send the token first."
+    )

@@ -7,16 +7,20 @@ failed, and stock clients hammer a server that refuses there.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
 from typing import Final
 
 import structlog
 from starlette.websockets import WebSocket
 
-from segue.errors import Forbidden, Restarting, Unauthenticated
+from segue.errors import Forbidden, Restarting, TooMany, Unauthenticated
 from segue.http.direct import STATE_KEY, DirectProtocol
 from segue.http.problems import problem, status_of
 from segue.http.seat import SyncServices
+from segue.http.sources import Source, source_of
 from segue.http.sync_socket import Connection, HocuspocusConnection, YWebsocketConnection
+from segue.hub.quota import Quota
 
 log = structlog.get_logger()
 
@@ -30,8 +34,9 @@ class SyncSockets:
     `services` is None while the node starts or stops: sockets are then told to come back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_per_source: int) -> None:
         self.services: SyncServices | None = None
+        self._sources: Quota[Source] = Quota(max_per_source)
         self._connections: set[Connection] = set()
 
     @property
@@ -50,7 +55,9 @@ class SyncSockets:
             denial = problem(status_of(type(error)), error.code, str(error))
             await websocket.send_denial_response(denial)
             return
-        socket = await _accept(websocket)
+        socket = await self._accept(websocket)
+        if socket is None:
+            return
         if services is None:
             _turn_away(socket)
         elif _is_welcome(websocket, socket, services):
@@ -60,8 +67,10 @@ class SyncSockets:
 
     async def collab(self, websocket: WebSocket) -> None:
         """GET /v1/collab: the Hocuspocus dialect."""
-        socket = await _accept(websocket)
+        socket = await self._accept(websocket)
         services = self.services
+        if socket is None:
+            return
         if services is None:
             _turn_away(socket)
         elif _is_welcome(websocket, socket, services):
@@ -85,6 +94,23 @@ class SyncSockets:
                     connection.on_closed()
                 ticking.cancel()
 
+    async def _accept(self, websocket: WebSocket) -> DirectProtocol | None:
+        """Accepts, but from an address that has too many: there nothing but the upgrade slows clients."""
+        socket = websocket.scope["state"][STATE_KEY]
+        assert isinstance(socket, DirectProtocol)
+        source = source_of(websocket.client.host if websocket.client else "")
+        if not self._sources.take(source):
+            text = (
+                f"{self._sources.limit} sockets are open from this address, the limit "
+                "(SEGUE_MAX_SOCKETS_PER_ADDRESS). Close some. Behind a proxy see SEGUE_PROXIES."
+            )
+            unavailable = HTTPStatus.SERVICE_UNAVAILABLE
+            await websocket.send_denial_response(problem(unavailable, TooMany.code, text))
+            return None
+        socket.when_lost(partial(self._sources.give_back, source))
+        await websocket.accept()
+        return socket
+
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -95,13 +121,6 @@ class SyncSockets:
                 except Exception:  # one device's failure ends that device alone
                     log.exception("connection.tick_failed")
                     connection.abort()
-
-
-async def _accept(websocket: WebSocket) -> DirectProtocol:
-    await websocket.accept()
-    socket = websocket.scope["state"][STATE_KEY]
-    assert isinstance(socket, DirectProtocol)
-    return socket
 
 
 def _turn_away(socket: DirectProtocol) -> None:

@@ -20,8 +20,10 @@ from segue.errors import (
     Unauthenticated,
 )
 from segue.http.direct import DirectProtocol
+from segue.http.pace import pace
 from segue.http.seat import Seat, Stage, SyncServices, too_much_before_a_token
 from segue.hub.room import DocumentMessage
+from segue.ids import UserId
 from segue.wire import hocuspocus, ywebsocket
 from segue.wire.frames import binary_frame
 from segue.wire.hocuspocus import Addressed, Hocuspocus, Scope
@@ -56,6 +58,8 @@ class Connection(ABC):
         self._services = services
         self._since_s = now_s
         self._kept_alive_s = now_s
+        self._ticked_s = now_s
+        self._users: tuple[UserId, ...] = ()
         self._sent_away: SegueError | None = None
         self._open: set[Connection] = set()
 
@@ -63,7 +67,9 @@ class Connection(ABC):
         """Takes the accepted socket over; among `connections` from now until it is gone."""
         self._open = connections
         connections.add(self)
-        self._socket.take_over(self, mark_bytes=self._services.options.mark_bytes)
+        options = self._services.options
+        allowed = pace(options.frames_per_s, options.frame_burst)
+        self._socket.take_over(self, mark_bytes=options.mark_bytes, pace=allowed)
 
     @property
     def congested(self) -> bool:
@@ -94,6 +100,8 @@ class Connection(ABC):
     def on_tick(self, now_s: float) -> None:
         """Does what is due: keep-alives, deadlines. Called about once a second."""
         options = self._services.options
+        self._socket.replenish(now_s - self._ticked_s)
+        self._ticked_s = now_s
         if self._socket.stalled_for_s(now_s) > options.stalled_s:
             self.close(Stalled("The device read nothing for a minute. Connect again."))
             return
@@ -115,9 +123,35 @@ class Connection(ABC):
         for seat in self._seats():
             seat.on_drained()
 
+    def admit(self, user: UserId) -> None:
+        """Counts the socket as one of the user's, once.
+
+        Raises:
+            TooMany: the user has too many.
+        """
+        sockets = self._services.sockets
+        if user in self._users:
+            return
+        if not sockets.take(user):
+            raise TooMany(
+                f"You have {sockets.limit} sockets open, the limit "
+                "(SEGUE_MAX_SOCKETS_PER_USER). Close some."
+            )
+        self._users += (user,)
+
+    def on_flood(self) -> None:
+        """Sends a device away that sends too fast; what it still sends is dropped."""
+        per_s = self._services.options.frames_per_s
+        self.send_away(
+            TooMany(f"Over {per_s} messages a second (SEGUE_FRAME_RATE). Send less often.")
+        )
+
     def on_closed(self) -> None:
         """Leaves all documents."""
         self._open.discard(self)
+        users, self._users = self._users, ()
+        for user in users:
+            self._services.sockets.give_back(user)
         for seat in self._seats():
             seat.leave()
 
@@ -296,7 +330,8 @@ class HocuspocusConnection(Connection):
         limit = self._services.options.max_documents
         if seat is None and len(self._documents) >= limit:
             text = (
-                f"{TooMany.close_code} Over {limit} documents on one socket. Open another socket."
+                f"{TooMany.close_code} Over {limit} documents on one socket "
+                "(SEGUE_MAX_DOCUMENTS_PER_SOCKET). Open another socket."
             )
             self.write(binary_frame(Hocuspocus(wire_name).refused(text)))
             return None

@@ -17,8 +17,11 @@ GRACEFUL_S: Final = 5
 _PING_S: Final = 20.0
 
 
-def uvicorn_config(app: ASGIApp, *, max_frame_bytes: int) -> uvicorn.Config:
-    """Gives uvicorn's settings; the sync sockets take the direct path."""
+def uvicorn_config(app: ASGIApp, *, max_frame_bytes: int, proxies: str) -> uvicorn.Config:
+    """Gives uvicorn's settings; the sync sockets take the direct path.
+
+    `proxies` are those whose X-Forwarded-For is believed.
+    """
     return uvicorn.Config(
         app,
         http=HttpProtocol,
@@ -31,6 +34,7 @@ def uvicorn_config(app: ASGIApp, *, max_frame_bytes: int) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=proxies,
         timeout_graceful_shutdown=GRACEFUL_S,
     )
 

@@ -5,6 +5,7 @@ Complexity: a broadcast encodes each update once per dialect and name, and is on
 
 from collections.abc import Iterable
 
+from segue.hub.announcing import Announcing
 from segue.hub.entries import Entry, Sent
 from segue.hub.peer import Peer, Phase
 from segue.hub.presence import Presence
@@ -19,8 +20,9 @@ class Audience:
     Invariant: everything under `vector` was written to each LIVE peer.
     """
 
-    def __init__(self, max_presence_bytes: int) -> None:
+    def __init__(self, max_presence_bytes: int, presence_per_s: int) -> None:
         self.peers: dict[Peer, None] = {}
+        self._announcing = Announcing(presence_per_s, self._tell_latest)
         self.presence = Presence(max_presence_bytes)
         self._vector: dict[int, int] = {}
         self._vector_bytes: bytes | None = None
@@ -84,13 +86,15 @@ class Audience:
 
     def announce(self, peer: Peer, entries: tuple[AwarenessEntry, ...]) -> None:
         """Passes on what a peer says of its own presence."""
-        self._tell(self.presence.announce(peer, entries), but=peer)
+        if self.presence.announce(peer, entries):
+            self._announcing.announce(peer)
 
     def leave(self, peer: Peer) -> None:
         """Removes a peer and tells the others."""
         if self.peers.pop(peer, self) is None:
             peer.attached = False
-            self._tell(self.presence.leave(peer), but=peer)
+            untold = self._announcing.forget(peer)
+            self._tell(self.presence.leave(peer, untold=untold), but=peer)
 
     def introduce(self, peer: Peer) -> None:
         """Tells a peer who else is here."""
@@ -98,6 +102,9 @@ class Audience:
         others = self.presence.others(peer)
         if others:
             peer.send(peer.dialect.awareness(encode_awareness(others)))
+
+    def _tell_latest(self, peer: Peer) -> None:
+        self._tell(self.presence.latest(peer), but=peer)
 
     def _tell(self, entry: AwarenessEntry | None, *, but: Peer) -> None:
         if entry is None:

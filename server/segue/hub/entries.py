@@ -8,12 +8,12 @@ from typing_extensions import override
 
 from segue.auth.grants import Role
 from segue.auth.tokens import NO_DEVICE
-from segue.document.edits import Edit
+from segue.document.edits import AddMessage, Edit
 from segue.document.submission import LoggedUpdate
 from segue.document.verdict import Made, Run, Span, Summary
 from segue.errors import SegueError
 from segue.hub.peer import Peer
-from segue.ids import SERVER
+from segue.ids import SERVER, UserId
 from segue.wire.owed import Debt
 
 _OVERHEAD_BYTES: Final = 512
@@ -30,6 +30,11 @@ class Pending:
     made: Made | None = field(default=None, kw_only=True)
     summary: Summary | None = field(default=None, kw_only=True)
     runs: tuple[Run, ...] = field(default=(), kw_only=True)
+
+    @property
+    def update_bytes(self) -> int:
+        """The size of the update alone."""
+        return self.size_bytes - _OVERHEAD_BYTES
 
     @property
     def logged(self) -> tuple[LoggedUpdate, ...]:
@@ -51,6 +56,11 @@ class Sent(Pending):
     update: LoggedUpdate
     debt: Debt | None
     is_answer: bool
+
+    @property
+    def user(self) -> UserId:
+        """In whose share of the backlog it is."""
+        return self.update.user
 
     @property
     @override
@@ -76,6 +86,11 @@ class Ordered(Pending):
     edit: Edit
     outcome: asyncio.Future[None]
 
+    @property
+    def user(self) -> UserId:
+        """In whose share of the backlog it is."""
+        return user_of(self.edit)
+
     def settle(self, error: SegueError | None = None) -> None:
         """Tells who waits, if anyone still does."""
         if self.outcome.done():
@@ -87,6 +102,11 @@ class Ordered(Pending):
 
 
 Entry = Sent | Ordered
+
+
+def user_of(edit: Edit) -> UserId:
+    """Gives who asked for an edit, as far as it says so."""
+    return edit.author.id if isinstance(edit, AddMessage) else SERVER
 
 
 def _of_server(made: Made | None) -> tuple[LoggedUpdate, ...]:

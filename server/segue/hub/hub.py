@@ -48,7 +48,7 @@ class Hub:
         self._close_s = close_s
         self._rooms: dict[DocumentId, Room] = {}
         self._tasks = asyncio.TaskGroup()
-        self.backlog = Backlog(options.max_backlog_bytes)
+        self.backlog = Backlog(options.max_backlog_bytes, options.max_user_backlog_bytes)
         self._services: Services | None = None
 
     @property
@@ -93,6 +93,7 @@ class Hub:
         Raises:
             RefusedUpdate: it can't be made; the text says why.
             Overloaded: nothing was changed; try again.
+            TooLarge: nothing was changed; the document is full.
             StorageUnavailable: it isn't durable after `patience_s`, and may become so.
             SegueError: the document can't be opened, as `UpdateLog.load` says.
         """

@@ -1,19 +1,25 @@
 """What comes into one document: counted as backlog, held until it is open, then put to its worker.
 
-Invariant: each entry in the flight counts as backlog, from `send` or `order` to its outcome.
+Invariant: each entry in the flight counts as backlog and as growth, from `send` or `order` to
+its outcome.
 """
 
 import asyncio
+from typing import Final
 
-from segue.document.edits import Edit
+from segue.document.edits import AddMessage, Edit, SetSession
 from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.errors import Overloaded, RefusedUpdate, SegueError
-from segue.hub.entries import Entry, Ordered, Sent, size_in_backlog
+from segue.hub.entries import Entry, Ordered, Sent, size_in_backlog, user_of
 from segue.hub.flight import Flight
+from segue.hub.growth import Growth
 from segue.hub.peer import Peer
 from segue.hub.refusing import Refusing
 from segue.hub.services import Services
 from segue.ids import DocumentId
+
+_NO_SECTIONS: Final = b"\x00"
+"""How an update begins that only deletes: in Yjs v1 the number of sections is first."""
 
 
 class Intake:
@@ -25,6 +31,7 @@ class Intake:
         services: Services,
         flight: Flight,
         refusing: Refusing,
+        growth: Growth,
     ) -> None:
         self._document = document
         self._documents = services.documents
@@ -32,6 +39,7 @@ class Intake:
         self._max_update_bytes = services.options.max_update_bytes
         self._flight = flight
         self._refusing = refusing
+        self._growth = growth
         self._is_open = False
 
     def send(self, peer: Peer, data: bytes, *, is_answer: bool) -> None:
@@ -42,8 +50,14 @@ class Intake:
         if not is_answer and len(data) > self._max_update_bytes:
             self._refusing.too_large(peer, len(data), self._max_update_bytes)
             return
+        if peer.identity.role.may_write:  # what others send is refused by the document, not finally
+            try:
+                self._growth.admit(len(data), inserts=not data.startswith(_NO_SECTIONS))
+            except SegueError as error:
+                self._refusing.refuse(peer, error)
+                return
         size_bytes = size_in_backlog(data)
-        if not self._backlog.take(size_bytes):
+        if not self._backlog.take(peer.identity.user, size_bytes):
             self._refusing.overload(peer)
             return
         debt = None
@@ -53,6 +67,7 @@ class Intake:
         update = LoggedUpdate(identity.user, identity.device, data)
         if is_answer:
             peer.awaits_answer = False
+        self._growth.flight_bytes += len(data)
         self._put(Sent(size_bytes, peer, identity.role, update, debt, is_answer))
 
     def order(self, edit: Edit, size_bytes: int) -> asyncio.Future[None]:
@@ -60,11 +75,17 @@ class Intake:
 
         Raises:
             Overloaded: there is no room; nothing was taken.
+            TooLarge: the document is full; nothing was taken. What follows from earlier edits is
+                taken nevertheless.
         """
-        if not self._backlog.take(size_bytes):
+        if isinstance(edit, AddMessage | SetSession):
+            self._growth.admit(size_bytes, inserts=True)
+        if not self._backlog.take(user_of(edit), size_bytes):
             raise Overloaded("The server is catching up. Nothing was changed; try again.")
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._put(Ordered(size_bytes, edit, outcome))
+        entry = Ordered(size_bytes, edit, outcome)
+        self._growth.flight_bytes += entry.update_bytes
+        self._put(entry)
         return outcome
 
     def open(self) -> None:
@@ -88,7 +109,8 @@ class Intake:
 
     def conclude(self, entry: Entry) -> None:
         """Takes note that an entry has its outcome."""
-        self._backlog.give_back(entry.size_bytes)
+        self._growth.flight_bytes -= entry.update_bytes
+        self._backlog.give_back(entry.user, entry.size_bytes)
 
     def drop(self, error: SegueError) -> None:
         """Ends everything but the batch with the writer; devices hold what they sent."""

@@ -15,7 +15,10 @@ class HubOptions:
     max_update_bytes: int = 1 << 20
     max_presence_bytes: int = 2 << 10
     max_batch_bytes: int = 4 << 20
+    max_document_bytes: int = 16 << 20
     max_backlog_bytes: int = 64 << 20
+    max_user_backlog_bytes: int = 16 << 20
+    presence_per_s: int = 10
     snapshot_every_rows: int = 500
     grace_s: float = 30.0
     patience_s: float = 15.0

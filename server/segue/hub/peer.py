@@ -68,6 +68,7 @@ class Peer:
     wants_step1: bool = False
     wants_step2: bool = False
     misses_presence: bool = False
+    presence_due_s: float = 0.0
     asked: bool = False
     asks_again: bool = False
     awaits_answer: bool = False

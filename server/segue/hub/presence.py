@@ -31,25 +31,35 @@ class Presence:
         self._received: dict[Peer, AwarenessEntry] = {}
         self._clocks: OrderedDict[int, int] = OrderedDict()
 
-    def announce(self, peer: Peer, entries: tuple[AwarenessEntry, ...]) -> AwarenessEntry | None:
-        """Takes what a peer says of itself; gives what the others are to be told, if anything."""
+    def announce(self, peer: Peer, entries: tuple[AwarenessEntry, ...]) -> bool:
+        """Takes what a peer says of itself; tells whether there is news for the others."""
         if len(entries) == 1:
             self._bind(peer, entries[0].client)
         own = self._clients.get(peer)
         for entry in entries:
             if entry.client == own and self._is_news(peer, entry):
                 self._received[peer] = entry
-                return AwarenessEntry(own, self._tick(own, entry.clock), entry.state)
-        return None
+                return True
+        return False
 
-    def leave(self, peer: Peer) -> AwarenessEntry | None:
-        """Forgets a peer; gives its removal, if anybody knew of it."""
+    def latest(self, peer: Peer) -> AwarenessEntry | None:
+        """Gives what the others are to be told of a peer."""
+        entry = self._received.get(peer)
+        if entry is None:
+            return None
+        return AwarenessEntry(entry.client, self._tick(entry.client, entry.clock), entry.state)
+
+    def leave(self, peer: Peer, *, untold: bool = False) -> AwarenessEntry | None:
+        """Forgets a peer; gives its removal, if anybody knew of it.
+
+        `untold`: the others don't have its latest state, which may be that it is gone.
+        """
         last = self._received.pop(peer, None)
         client = self._clients.pop(peer, None)
         if client is None or self._peers.get(client) is not peer:
             return None
         del self._peers[client]
-        if last is None or last.state is None:
+        if last is None or (last.state is None and not untold):
             return None
         return AwarenessEntry(client, self._tick(client, 0), None)
 

@@ -52,14 +52,17 @@ class Refusing:
     def too_large(self, peer: Peer, size_bytes: int, max_bytes: int) -> None:
         """Refuses an update beyond the limit."""
         text = (
-            f"One update has {size_bytes} bytes, over the limit of {max_bytes}. "
+            f"One update has {size_bytes} bytes, over {max_bytes} (SEGUE_MAX_UPDATE). "
             "Split the change into smaller ones; long texts belong into several edits."
         )
         self.refuse(peer, TooLarge(text))
 
     def overload(self, peer: Peer) -> None:
         """Sends a writer away for a while."""
-        text = "The server has more unsaved updates than it may hold. Nothing is lost; try again."
+        text = (
+            "Too many unsaved edits, of all or of you (SEGUE_MAX_BACKLOG, "
+            "SEGUE_MAX_BACKLOG_PER_USER). Nothing is lost; try again."
+        )
         self.refuse(peer, Overloaded(text))
 
     def gap(self, peer: Peer, now_s: float) -> None:

@@ -35,6 +35,7 @@ from segue.hub.catching_up import CatchingUp
 from segue.hub.entries import Entry, Ordered, Sent
 from segue.hub.flight import Flight
 from segue.hub.grace import Grace
+from segue.hub.growth import Growth
 from segue.hub.intake import Intake
 from segue.hub.loading import read_base
 from segue.hub.peer import Peer
@@ -81,15 +82,16 @@ class Room:
         self._services = services
         self._options = services.options
         self._on_ended = on_ended
-        self._audience = Audience(services.options.max_presence_bytes)
+        self._audience = Audience(self._options.max_presence_bytes, self._options.presence_per_s)
         self._flight = Flight()
         self._generation = 0
         self._position: int | None = None
         self._refusing = Refusing(document, services.strikes)
         self._catching_up = CatchingUp(document, services.documents, self._audience)
         self._questions = Questions(document, services.documents)
-        self._intake = Intake(document, services, self._flight, self._refusing)
         self._snapshots = Snapshots(document, services.log, services.tasks, self._settle)
+        growth = Growth(self._options.max_document_bytes, self._snapshots)
+        self._intake = Intake(document, services, self._flight, self._refusing, growth)
         self._is_reload_due = False
         self._conflict_at: int | None = None
         self._grace = Grace(services.options.grace_s, self._settle)
@@ -145,6 +147,7 @@ class Room:
 
         Raises:
             Overloaded: the backlog is full.
+            TooLarge: the document is.
         """
         outcome = self._intake.order(edit, size_bytes)
         self._grace.stop()
@@ -211,7 +214,7 @@ class Room:
         for segment in self._flight.land():
             self._audience.broadcast(segment.entries)
             for entry in segment.entries:
-                self._snapshots.grow(entry.size_bytes)
+                self._snapshots.grow(entry.update_bytes)
                 self._conclude(entry)
             self._let_out(segment.leaving, position if segment.ends_row else position - 1)
         if self._is_reload_due:

@@ -1,6 +1,7 @@
 """When a document's log is folded into a snapshot, and the writing of it."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -16,6 +17,9 @@ _SMALL_BYTES: Final = 256 << 10
 _TAIL_SHARE: Final = 4
 """Beyond a small size, a tail is folded once it has a fourth of the snapshot's: a long document isn't
 encoded anew (0.6 s for 3,000 messages, in which its worker does nothing else) for a few words more."""
+
+_PAUSE_S_PER_BYTE: Final = 2e-6
+"""The pause between two snapshots that are to tell a document's size: half a minute for 16 MiB."""
 
 
 class Snapshots:
@@ -35,13 +39,27 @@ class Snapshots:
         self._position = 0
         self._snapshot_bytes = 0
         self._tail_bytes = 0
+        self._known_tail_bytes = 0
+        self._tried_at_s = -math.inf
+        self.doubt = False
         self.under_way = False
+
+    @property
+    def size_bytes(self) -> int:
+        """What a load would read: at least what the document has."""
+        return self._snapshot_bytes + self._tail_bytes
+
+    @property
+    def unknown_bytes(self) -> int:
+        """What came since a snapshot was last tried."""
+        return self._tail_bytes - self._known_tail_bytes
 
     def reset(self, base: Base) -> None:
         """Begins with what the log gave: its tail is not in a snapshot yet."""
         self._position = base.position - len(base.updates)
         self._snapshot_bytes = len(base.snapshot or b"")
         self._tail_bytes = sum(len(update.data) for update in base.updates)
+        self._known_tail_bytes = 0
         self.under_way = False
 
     def grow(self, size_bytes: int) -> None:
@@ -49,19 +67,29 @@ class Snapshots:
         self._tail_bytes += size_bytes
 
     def is_due(self, position: int, *, every_rows: int) -> bool:
-        """Tells whether so many rows up to `position` are in no snapshot, and weigh enough."""
+        """Tells whether so many rows up to `position` are in no snapshot, and weigh enough.
+
+        Or, in doubt about the size, any.
+        """
+        if self.doubt and position > self._position:
+            pause_s = self._snapshot_bytes * _PAUSE_S_PER_BYTE
+            if asyncio.get_running_loop().time() - self._tried_at_s >= pause_s:
+                return True
         is_cheap = self._snapshot_bytes <= _SMALL_BYTES
         weighs = self._tail_bytes * _TAIL_SHARE >= self._snapshot_bytes
         return (is_cheap or weighs) and position - self._position >= every_rows
 
     def store(self, generation: int, position: int, data: bytes) -> None:
         """Starts writing a snapshot that holds every row up to `position`; empty means unproven."""
+        self._tried_at_s = asyncio.get_running_loop().time()
+        self.doubt = False
         if data:
-            self._snapshot_bytes, self._tail_bytes = len(data), 0
+            self._snapshot_bytes, self._tail_bytes, self._known_tail_bytes = len(data), 0, 0
             storing = self._store(generation, position, data)
             self._tasks.create_task(storing, name=f"snapshot {self._document}")
         else:
             log.error("snapshot.unproven", document=self._document, position=position)
+            self._known_tail_bytes = self._tail_bytes  # all of it stays
             self._finish(position)
 
     async def _store(self, generation: int, position: int, data: bytes) -> None:

@@ -14,6 +14,7 @@ from segue.http.seating import Seating
 from segue.hub.backlog import Backlog
 from segue.hub.hub import Hub
 from segue.hub.peer import Peer
+from segue.hub.quota import Quota
 from segue.hub.room import DocumentMessage
 from segue.ids import DeviceId, DocumentId, UserId
 from segue.storage.ports import Register
@@ -45,7 +46,7 @@ class FakeRoom:
 
 class FakeHub:
     def __init__(self, max_backlog_bytes: int) -> None:
-        self.backlog = Backlog(max_backlog_bytes)
+        self.backlog = Backlog(max_backlog_bytes, max_backlog_bytes)
         self.room = FakeRoom()
 
     def attach(self, document: DocumentId, peer: Peer) -> FakeRoom:
@@ -101,6 +102,7 @@ def services(
         tasks=tasks,
         clock=clock,
         options=options or SyncOptions(),
+        sockets=Quota(2),
     )
 
 

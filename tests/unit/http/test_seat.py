@@ -47,6 +47,9 @@ class FakeHost:
     def new_owed(self) -> Owed:
         return self.owed
 
+    def admit(self, user: UserId) -> None:
+        pass
+
     def on_seat_attached(self, seat: Seat, role: Role) -> None:
         self.attached.append(role)
         self.changed.set()

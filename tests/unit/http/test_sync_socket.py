@@ -9,8 +9,9 @@ import pytest
 from seat_fakes import FakeHub, FakeRegister, services, until
 
 from segue.auth.grants import Role
-from segue.errors import Quarantined, RefusedUpdate, Resync
+from segue.errors import Quarantined, RefusedUpdate, Resync, TooMany
 from segue.http.direct import DirectProtocol
+from segue.http.pace import Pace
 from segue.http.seat import SyncOptions, SyncServices
 from segue.http.sync_routes import SyncSockets
 from segue.http.sync_socket import (
@@ -18,6 +19,7 @@ from segue.http.sync_socket import (
     HocuspocusConnection,
     YWebsocketConnection,
 )
+from segue.ids import UserId
 from segue.wire.frames import binary_frame
 from segue.wire.lib0 import var_bytes, var_string
 from segue.wire.messages import SyncStep1, SyncStep2
@@ -40,14 +42,19 @@ class FakeSocket:
         self.is_aborted = False
         self.stalled_s = 0.0
         self.limit: int | None = None
+        self.replenished_s = 0.0
+        self.reason = ""
 
-    def take_over(self, receiver: object, *, mark_bytes: int) -> None: ...
+    def take_over(self, receiver: object, *, mark_bytes: int, pace: Pace) -> None: ...
+
+    def replenish(self, elapsed_s: float) -> None:
+        self.replenished_s += elapsed_s
 
     def write(self, frames: bytes) -> None:
         self.written.append(frames)
 
     def close(self, code: int, reason: str) -> None:
-        self.closed = self.closed or code
+        self.closed, self.reason = self.closed or code, reason
 
     def abort(self) -> None:
         self.is_aborted = True
@@ -96,6 +103,7 @@ async def scene() -> AsyncIterator[Scene]:
     assert on_stage.hub.room.peer is None
     assert on_stage.hub.backlog.size_bytes == 0
     assert not on_stage.open
+    assert on_stage.services.sockets._taken == {}
 
 
 async def test_a_y_websocket_is_attached_by_the_token_of_its_url() -> None:
@@ -276,6 +284,46 @@ async def test_a_device_that_takes_nothing_is_sent_away() -> None:
         assert on_stage.socket.closed == 4508
 
 
+async def test_sockets_of_a_user_are_limited_and_given_back() -> None:
+    async with scene() as on_stage:
+        first, _ = on_stage.sync("alice"), on_stage.sync("alice")
+        on_stage.sync("bob")
+        too_many = on_stage.sync("alice")
+        too_many.on_tick(60)
+        assert on_stage.socket.closed == 4529
+        assert "SEGUE_MAX_SOCKETS_PER_USER" in on_stage.socket.reason
+        first.on_closed()
+        assert on_stage.services.sockets.take(UserId("alice"))
+        on_stage.services.sockets.give_back(UserId("alice"))
+
+
+async def test_many_documents_of_a_user_are_one_socket() -> None:
+    async with scene() as on_stage:
+        connection = on_stage.collab()
+        for _ in range(3):
+            connection.admit(UserId("alice"))
+        on_stage.collab().admit(UserId("alice"))
+        with pytest.raises(TooMany):
+            on_stage.collab().admit(UserId("alice"))
+
+
+async def test_a_flood_is_sent_away_to_come_back() -> None:
+    async with scene() as on_stage:
+        connection = on_stage.sync("alice")
+        connection.on_flood()
+        connection.on_tick(60)
+        assert on_stage.socket.closed == 4529
+        assert "SEGUE_FRAME_RATE" in on_stage.socket.reason
+
+
+async def test_what_a_device_may_send_follows_the_time_that_passes() -> None:
+    async with scene() as on_stage:
+        connection = on_stage.sync("alice")
+        for now_s in (1.0, 1.5, 4.0):
+            connection.on_tick(now_s)
+        assert on_stage.socket.replenished_s == 4.0
+
+
 async def test_congestion_reaches_every_document() -> None:
     async with scene() as on_stage:
         connection = on_stage.collab()
@@ -307,7 +355,7 @@ async def test_a_tick_that_fails_ends_its_socket_alone(monkeypatch: pytest.Monke
         def on_tick(self, now_s: float) -> None:
             ticked.set()
 
-    sockets = SyncSockets()
+    sockets = SyncSockets(1_000)
     on_stage: Scene | None = None
 
     def equip(tasks: asyncio.TaskGroup) -> SyncServices:

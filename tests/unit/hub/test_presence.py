@@ -1,9 +1,10 @@
 """Who is here: own ids only, rising clocks, nothing queued for who can't take it."""
 
 import pytest
-from hub_devices import AWARENESS, Line, Outbox, new_peer
+from hub_devices import AWARENESS, Device, Line, Outbox, new_peer
 from hub_ports import Stored
 from hub_scene import Scene, kinds, said, staged
+from virtual_time import time_passes
 
 from segue.hub.peer import Peer
 from segue.hub.presence import Presence
@@ -20,50 +21,56 @@ def entry(client: int, clock: int, state: str | None = "{}") -> AwarenessEntry:
     return AwarenessEntry(client, clock, state)
 
 
+def announced(
+    presence: Presence, peer: Peer, entries: tuple[AwarenessEntry, ...]
+) -> AwarenessEntry | None:
+    return presence.latest(peer) if presence.announce(peer, entries) else None
+
+
 def test_a_peer_has_one_client_id_the_first_it_announces_alone() -> None:
     presence, alice = Presence(1_000), peer("alice")
-    assert presence.announce(alice, (entry(1, 1), entry(2, 1))) is None
-    assert presence.announce(alice, (entry(1, 1),)) == entry(1, 1)
-    assert presence.announce(alice, (entry(2, 1),)) is None
-    assert presence.announce(alice, (entry(2, 1), entry(1, 2))) == entry(1, 2)
+    assert announced(presence, alice, (entry(1, 1), entry(2, 1))) is None
+    assert announced(presence, alice, (entry(1, 1),)) == entry(1, 1)
+    assert announced(presence, alice, (entry(2, 1),)) is None
+    assert announced(presence, alice, (entry(2, 1), entry(1, 2))) == entry(1, 2)
 
 
 def test_an_echo_of_another_device_of_the_user_takes_nothing_over() -> None:
     presence, phone, laptop = Presence(1_000), peer("alice", "phone"), peer("alice", "laptop")
-    presence.announce(phone, (entry(1, 1),))
-    assert presence.announce(laptop, (entry(1, 2),)) is None
+    announced(presence, phone, (entry(1, 1),))
+    assert announced(presence, laptop, (entry(1, 2),)) is None
     assert presence.leave(laptop) is None
     assert presence.others(laptop) == (entry(1, 1),)
 
 
 def test_the_same_device_takes_over_and_the_old_connection_removes_nothing() -> None:
     presence, old, new = Presence(1_000), peer("alice"), peer("alice")
-    presence.announce(old, (entry(1, 5),))
-    assert presence.announce(new, (entry(1, 1),)) == entry(1, 6)
+    announced(presence, old, (entry(1, 5),))
+    assert announced(presence, new, (entry(1, 1),)) == entry(1, 6)
     assert presence.leave(old) is None
     assert presence.leave(new) == entry(1, 7, None)
 
 
 def test_clocks_rise_for_who_comes_back_with_a_lower_one() -> None:
     presence, first = Presence(1_000), peer("alice")
-    presence.announce(first, (entry(1, 9),))
+    announced(presence, first, (entry(1, 9),))
     assert presence.leave(first) == entry(1, 10, None)
-    assert presence.announce(peer("alice"), (entry(1, 0),)) == entry(1, 11)
+    assert announced(presence, peer("alice"), (entry(1, 0),)) == entry(1, 11)
 
 
 def test_old_and_too_large_states_are_ignored() -> None:
     presence, alice = Presence(10), peer("alice")
-    presence.announce(alice, (entry(1, 2),))
-    assert presence.announce(alice, (entry(1, 2),)) is None
-    assert presence.announce(alice, (entry(1, 3, '{"a":"bcdefgh"}'),)) is None
-    assert presence.announce(alice, (entry(1, 2, None),)) == entry(1, 3, None)
+    announced(presence, alice, (entry(1, 2),))
+    assert announced(presence, alice, (entry(1, 2),)) is None
+    assert announced(presence, alice, (entry(1, 3, '{"a":"bcdefgh"}'),)) is None
+    assert announced(presence, alice, (entry(1, 2, None),)) == entry(1, 3, None)
 
 
 @pytest.mark.parametrize("clock", [MAX_SAFE_INTEGER, MAX_SAFE_INTEGER - 1])
 def test_a_clock_that_leaves_no_room_to_count_on_is_ignored(clock: int) -> None:
     presence, alice = Presence(1_000), peer("alice")
-    assert presence.announce(alice, (entry(1, clock),)) is None
-    assert presence.announce(alice, (entry(1, 5),)) == entry(1, 5)
+    assert announced(presence, alice, (entry(1, clock),)) is None
+    assert announced(presence, alice, (entry(1, 5),)) == entry(1, 5)
     assert presence.leave(alice) == entry(1, 6, None)
 
 
@@ -100,3 +107,49 @@ async def test_who_was_congested_is_told_who_is_here_when_it_has_drained(scene: 
     await scene.load()
     assert len(said(slow.outbox, AWARENESS)) == 1
     assert [e.client for e in decode_awareness(said(slow.outbox, AWARENESS)[0].data)] == [2]
+
+
+def shows(device: Device, clock: int, state: str | None) -> AwarenessUpdate:
+    return AwarenessUpdate((entry(device.client, clock, state),))
+
+
+@staged
+async def test_of_many_states_a_few_are_passed_on_and_the_latest_in_any_case(scene: Scene) -> None:
+    alice, bob = await scene.join("alice"), await scene.join("bob")
+    assert bob.outbox is not None
+    for number in range(2, 502):
+        alice.to_server.append(shows(alice, number, f'{{"at":{number}}}'))
+    scene.send()
+    # One of the ten that a second allows was its first, as it joined.
+    assert len(said(bob.outbox, AWARENESS)) == 9
+    await time_passes(1)
+    scene.read()
+    assert bob.others[alice.client] == '{"at":501}'
+    alice.to_server.append(shows(alice, 502, '{"at":502}'))
+    scene.send()
+    assert len(said(bob.outbox, AWARENESS)) == 1, "a quiet second makes up for it"
+
+
+@staged
+async def test_who_goes_is_gone_at_once_though_it_said_too_much(scene: Scene) -> None:
+    alice, bob = await scene.join("alice"), await scene.join("bob")
+    for number in range(2, 50):
+        alice.to_server.append(shows(alice, number, "{}"))
+    alice.to_server.append(shows(alice, 50, None))
+    scene.send()
+    scene.read()
+    assert alice.client in bob.others
+    alice.disconnect()
+    scene.read()
+    assert alice.client not in bob.others
+
+
+@staged
+async def test_who_says_too_much_does_not_slow_others(scene: Scene) -> None:
+    alice, bob, carol = [await scene.join(user) for user in ("alice", "bob", "carol")]
+    for number in range(2, 50):
+        alice.to_server.append(shows(alice, number, "{}"))
+    carol.to_server.append(shows(carol, 2, '{"typing":true}'))
+    scene.send()
+    scene.read()
+    assert bob.others[carol.client] == '{"typing":true}'
