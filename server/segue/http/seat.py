@@ -229,6 +229,7 @@ class Seat:
         if self.stage is Stage.AWAITING and now_s - self._since_s > self._unauthenticated_s:
             self.end(Unauthenticated("No token was sent. Send one: `segue token --user NAME`."))
         elif self.stage is Stage.ATTACHED:
+            self._check_conduct(now_s)
             self._check_expiry()
             self._check_doubt()
 
@@ -353,6 +354,8 @@ class Seat:
 
     def _attach(self, access: Access) -> None:
         assert self._claims is not None
+        if not self._check_conduct(asyncio.get_running_loop().time()):
+            return
         identity = Identity(self._claims.user, self._claims.device, access.role)
         peer = Peer(identity, self.dialect, self, self._owed)
         held = self._held
@@ -363,6 +366,14 @@ class Seat:
         self._room = self._services.hub.attach(access.document, peer)
         for message, size_bytes in held:
             self.take(message, size_bytes)
+
+    def _check_conduct(self, now_s: float) -> bool:
+        assert self._claims is not None
+        try:
+            self._services.hub.conduct.check(self._claims.user, now_s)
+        except TooMany as error:
+            self.end(error)
+        return not self.has_ended
 
     def _check_doubt(self) -> None:
         """Has a quiet device connect anew whose number of unsynced changes may be stuck above 0."""

@@ -11,7 +11,8 @@ from segue.document.edits import Edit
 from segue.document.views import View
 from segue.errors import Restarting, SegueError, StorageUnavailable
 from segue.hub.backlog import Backlog
-from segue.hub.entries import size_in_backlog
+from segue.hub.conduct import Conduct
+from segue.hub.entries import size_in_backlog, user_of
 from segue.hub.options import HubOptions
 from segue.hub.peer import Peer
 from segue.hub.room import Room
@@ -49,6 +50,7 @@ class Hub:
         self._rooms: dict[DocumentId, Room] = {}
         self._tasks = asyncio.TaskGroup()
         self.backlog = Backlog(options.max_backlog_bytes, options.max_user_backlog_bytes)
+        self.conduct = Conduct()
         self._services: Services | None = None
 
     @property
@@ -64,6 +66,7 @@ class Hub:
             self._tasks,
             self.backlog,
             Strikes(),
+            self.conduct,
             self._options,
             self._followers,
         )
@@ -93,10 +96,12 @@ class Hub:
         Raises:
             RefusedUpdate: it can't be made; the text says why.
             Overloaded: nothing was changed; try again.
+            TooMany: nothing was changed; see `Conduct`.
             TooLarge: nothing was changed; the document is full.
             StorageUnavailable: it isn't durable after `patience_s`, and may become so.
             SegueError: the document can't be opened, as `UpdateLog.load` says.
         """
+        self.conduct.check(user_of(edit), asyncio.get_running_loop().time())
         size_bytes = size_in_backlog(msgspec.msgpack.encode(edit))
         await self._patiently(self._room(document).edit(edit, size_bytes))
 

@@ -12,7 +12,7 @@ from segue.errors import (
 )
 from segue.hub.peer import Peer
 from segue.hub.strikes import Strikes
-from segue.ids import DocumentId
+from segue.ids import DocumentId, UserId
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 class Refusing:
     """The refusals of one document. A peer that has left is told nothing."""
 
-    def __init__(self, document: DocumentId, strikes: Strikes) -> None:
+    def __init__(self, document: DocumentId, strikes: Strikes[tuple[UserId, DocumentId]]) -> None:
         self._document = document
         self._strikes = strikes
 
@@ -70,7 +70,7 @@ class Refusing:
         if not peer.attached:
             return
         text = "The device's copy builds on changes that the server doesn't have. "
-        if self._strikes.add(peer.identity.user, self._document, now_s) > 1:
+        if self._strikes.add((peer.identity.user, self._document), now_s) > 1:
             self.refuse(peer, ProtocolError(text + "Reload to start from a fresh copy."))
         else:
             self.refuse(peer, Resync(text + "Connect again to sync from the start."))

@@ -294,6 +294,7 @@ class Room:
     def on_lost(self, loss: Loss) -> None:
         """Loads again, without the update that killed the worker."""
         if loss.blamed is not None and (entry := self._flight.strike(loss.blamed)) is not None:
+            self._services.conduct.offend(entry.user, asyncio.get_running_loop().time())
             self._refuse(entry, loss.reason)
         if loss.quarantined:
             text = "This conversation can't be opened safely. An operator has been told."
@@ -358,11 +359,8 @@ class Room:
         await self._ended.wait()
 
     def _settle(self) -> None:
-        if not self._grace.is_over or self.has_peers or self.stage is not Stage.OPEN:
-            return
-        if self._is_wanted() or self._snapshots.under_way:
-            return
-        if not self._fold_log(every_rows=1):
+        is_over = self._grace.is_over and self.stage is Stage.OPEN and not self._is_wanted()
+        if is_over and not self._snapshots.under_way and not self._fold_log(every_rows=1):
             self._end(None)
 
     def _fold_log(self, *, every_rows: int) -> bool:

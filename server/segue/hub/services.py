@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from segue.document.verdict import Run, Summary
 from segue.hub.backlog import Backlog
+from segue.hub.conduct import Conduct
 from segue.hub.options import HubOptions
 from segue.hub.strikes import Strikes
-from segue.ids import DocumentId
+from segue.ids import DocumentId, UserId
 from segue.storage.ports import UpdateLog
 from segue.workers.ports import Documents
 
@@ -38,6 +39,7 @@ class Services:
     log: UpdateLog
     tasks: asyncio.TaskGroup
     backlog: Backlog
-    strikes: Strikes
+    strikes: Strikes[tuple[UserId, DocumentId]]
+    conduct: Conduct
     options: HubOptions
     followers: Followers

@@ -12,6 +12,7 @@ from segue.errors import Unauthenticated
 from segue.http.seat import SyncOptions, SyncServices
 from segue.http.seating import Seating
 from segue.hub.backlog import Backlog
+from segue.hub.conduct import Conduct
 from segue.hub.hub import Hub
 from segue.hub.peer import Peer
 from segue.hub.quota import Quota
@@ -47,6 +48,7 @@ class FakeRoom:
 class FakeHub:
     def __init__(self, max_backlog_bytes: int) -> None:
         self.backlog = Backlog(max_backlog_bytes, max_backlog_bytes)
+        self.conduct = Conduct()
         self.room = FakeRoom()
 
     def attach(self, document: DocumentId, peer: Peer) -> FakeRoom:

@@ -17,6 +17,7 @@ from segue.errors import (
     SegueError,
     StorageUnavailable,
     TokenExpired,
+    TooMany,
     Unauthenticated,
 )
 from segue.http.seat import Seat, SyncOptions
@@ -274,6 +275,30 @@ async def test_a_token_that_runs_out_ends_it_to_come_back() -> None:
         on_stage.now_s += 10
         on_stage.seat.on_tick(0)
         assert isinstance(on_stage.error, TokenExpired)
+
+
+async def test_who_ends_workers_is_sent_away_from_everywhere_for_a_while() -> None:
+    async with scene() as on_stage:
+        await on_stage.attach()
+        loop_s = asyncio.get_running_loop().time()
+        conduct = on_stage.hub.conduct
+        conduct.offend(UserId("alice"), loop_s)
+        conduct.offend(UserId("bob"), loop_s)
+        on_stage.seat.on_tick(loop_s)
+        assert on_stage.error is None
+        conduct.offend(UserId("alice"), loop_s)
+        on_stage.seat.on_tick(loop_s)
+        assert isinstance(await on_stage.ended(), TooMany)
+        conduct.check(UserId("alice"), loop_s + 601)
+
+
+async def test_who_ended_workers_is_not_let_in() -> None:
+    async with scene() as on_stage:
+        for _ in range(2):
+            on_stage.hub.conduct.offend(UserId("alice"), asyncio.get_running_loop().time())
+        on_stage.seat.present_token("alice")
+        assert isinstance(await on_stage.ended(), TooMany)
+        assert on_stage.host.attached == []
 
 
 async def test_a_fresh_token_of_somebody_else_is_refused() -> None:

@@ -1,19 +1,22 @@
 """What one member can't take from the others, and how large a document may become."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 from hub_devices import UPDATE, Device
+from hub_ports import KILLER
 from hub_scene import Scene, said, scene, type_text
 from pycrdt import Text
 from virtual_time import run, time_passes
 
 from segue.auth.grants import Role
 from segue.document.edits import AddMessage, Author, NewPart, SetSession
-from segue.errors import Overloaded, TooLarge
+from segue.errors import Overloaded, RefusedUpdate, TooLarge, TooMany
 from segue.hub.options import HubOptions
 from segue.ids import UserId
+from segue.wire.messages import Update
 
 LIMIT = 32_000
 
@@ -79,6 +82,23 @@ async def test_a_first_sync_larger_than_the_share_comes_home_alone(scene: Scene)
     await scene.flow()
     assert error_of(alice) is None
     assert str(scene.stored.doc.get("text", type=Text)) == "x" * 5_000
+
+
+@staged(HubOptions())
+async def test_who_ends_workers_again_takes_no_more_part_over_http_either(scene: Scene) -> None:
+    def message(user: str) -> AddMessage:
+        return AddMessage(f"of {user}", "user", Author("user", UserId(user)), 0, ())
+
+    for _ in range(2):
+        mallory = await scene.join("mallory")
+        mallory.to_server.append(Update(KILLER))
+        await scene.flow()
+        assert isinstance(error_of(mallory), RefusedUpdate)
+    with pytest.raises(TooMany):
+        await scene.hub.edit(scene.room.document, message("mallory"))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(scene.hub.edit(scene.room.document, message("bob")))
+        await scene.flow()
 
 
 @staged(HubOptions(max_document_bytes=LIMIT))
