@@ -13,7 +13,7 @@ CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 HANDSHAKE = (
     b"GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n"
 )
 
 
@@ -49,9 +49,9 @@ class RawWebSocket:
     @classmethod
     @asynccontextmanager
     async def connected(
-        cls, port: int, path: str = "/", *, small_buffers: bool = False
+        cls, port: int, path: str = "/", *, small_buffers: bool = False, headers: bytes = b""
     ) -> AsyncIterator[Self]:
-        """Connects and sends the handshake."""
+        """Connects and sends the handshake, with more headers as lines."""
         sock = socket.socket()
         if small_buffers:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -59,7 +59,7 @@ class RawWebSocket:
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
         reader, writer = await asyncio.open_connection(sock=sock, limit=2048)
         try:
-            writer.write(HANDSHAKE % path.encode())
+            writer.write(HANDSHAKE % (path.encode(), headers))
             yield cls(reader, writer)
         finally:
             writer.transport.abort()
