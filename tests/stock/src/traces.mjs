@@ -5,7 +5,7 @@ import * as Y from 'yjs'
 import { when } from './conditions.mjs'
 import { documentHolds, spansOf } from './spans.mjs'
 
-function load(path) {
+export function load(path) {
   const data = readFileSync(path)
   return JSON.parse(path.endsWith('.gz') ? gunzipSync(data) : data)
 }
@@ -58,7 +58,7 @@ function editorOf(device, agent) {
   return editor
 }
 
-function missingFor(trace, seen, parents) {
+export function missingFor(trace, seen, parents) {
   const missing = new Set()
   const queue = parents.filter((n) => !seen.has(n))
   while (queue.length > 0) {
@@ -70,7 +70,7 @@ function missingFor(trace, seen, parents) {
   return [...missing].sort((a, b) => a - b)
 }
 
-function write(editor, root, patches) {
+export function write(editor, root, patches) {
   let bytes = null
   editor.once('update', (update) => (bytes = update))
   editor.transact(() => applyPatches(editor.getText(root), patches))
