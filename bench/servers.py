@@ -118,7 +118,13 @@ async def segue(dialect: str, **settings: str) -> AsyncIterator[Server]:
         is_hocuspocus = dialect == "Hocuspocus"
         server = Server(
             [sys.executable, "-m", "segue", "serve"],
-            {"SEGUE_SECRET": _SECRET, "SEGUE_DATA": folder, "LOG_LEVEL": "error", **settings},
+            {
+                "SEGUE_SECRET": _SECRET,
+                "SEGUE_DATA": folder,
+                "LOG_LEVEL": "error",
+                "SEGUE_LIMITS": "off",
+                **settings,
+            },
             lambda port: _collab(port, token) if is_hocuspocus else _sync(port, token),
             acknowledges=is_hocuspocus,
             stores=True,
