@@ -12,6 +12,46 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 
 
 @dataclass(frozen=True, slots=True)
+class TextPart:
+    """A text, or what an agent thought (`is_reasoning`)."""
+
+    text: str
+    is_reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolPart:
+    """A tool call and what came of it.
+
+    `state` is `input-available`, `approval-requested`, `approval-responded` (a yes), or one of the ends:
+    `output-available`, `output-error`, `output-denied`. `reason` is what a person said with their decision.
+    """
+
+    id: str
+    name: str
+    args: Mapping[str, Json]
+    state: str
+    output: Json = None
+    error_text: str = ""
+    reason: str = ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Tells whether nothing follows any more."""
+        return self.state.startswith("output-")
+
+
+@dataclass(frozen=True, slots=True)
+class OtherPart:
+    """A part of any other type, as it stands in the document."""
+
+    value: Mapping[str, Json]
+
+
+Part: TypeAlias = TextPart | ToolPart | OtherPart
+
+
+@dataclass(frozen=True, slots=True)
 class TurnMessage:
     """One message of the active path. `text` is its text parts joined, as its author wrote them: hostile."""
 
@@ -22,6 +62,7 @@ class TurnMessage:
     """The author's display name."""
     status: str
     """As in the document: `complete`, `interrupted`, `cancelled`, `error`..."""
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +101,19 @@ class Turn:
     session: TurnSession
     now_ms: int
     """When the run began, in ms since 1970; the same again when it is resumed."""
-    written: str = ""
-    """What an interrupted answer already holds; empty for a fresh one."""
+    parts: tuple[Part, ...] = ()
+    """What the answer already holds, if it goes on: after a crash, or after people decided."""
+
+    @property
+    def written(self) -> str:
+        """The texts that the answer already holds; empty for a fresh one."""
+        texts = [p.text for p in self.parts if isinstance(p, TextPart) and not p.is_reasoning]
+        return "".join(texts)
+
+    def call(self, id: str) -> ToolPart | None:
+        """Gives a tool call that the answer already holds."""
+        calls = (part for part in self.parts if isinstance(part, ToolPart) and part.id == id)
+        return next(calls, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +146,86 @@ class Title:
     text: str
 
 
-Event: TypeAlias = TextDelta | Remember | Forget | Title
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """Appends `text`, never empty, to what the agent shows of its thoughts."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """Adds a call to the answer; `id` is unique in the answer. It says nothing about who runs it."""
+
+    id: str
+    name: str
+    args: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStart:
+    """Says that the agent is about to run a call's tool: durable when the agent gets on.
+
+    So a tool runs at most once. A call that a crash cuts off here comes back as `output-error`, unless
+    it `is_repeatable`: then it comes back as it was, and may be started again.
+    """
+
+    id: str
+    is_repeatable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """Gives the result of a call."""
+
+    id: str
+    output: Json
+
+
+@dataclass(frozen=True, slots=True)
+class ToolError:
+    """Says why a call has no result; people and the model read it."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskApproval:
+    """Has people decide whether a call's tool may run. Then the agent ends its turn.
+
+    It is called again with the decision in `turn.parts`, once everything asked for is decided.
+    """
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskPerson:
+    """Has a person give a call's result; otherwise as `AskApproval`."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Adds a source that the answer draws on."""
+
+    url: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Adds data that a page knows how to show, by its `name`."""
+
+    name: str
+    data: Json
+
+
+ToolEvent: TypeAlias = ToolStart | ToolOutput | ToolError | AskApproval | AskPerson
+PartEvent: TypeAlias = TextDelta | ReasoningDelta | ToolCall | ToolEvent | Source | Data
+Event: TypeAlias = PartEvent | Remember | Forget | Title
 """What an agent may do. Whoever handles events matches all of them, so that a new kind can't be missed."""
 
 
@@ -110,7 +241,7 @@ class Agent(Protocol):
         """Gives the answer to the last message of `turn.history`, event by event, as it comes to be.
 
         An async generator. It ends when the answer is complete; events are applied in the order given.
-        With `turn.written` it gives only what follows that text. It may be given the same turn again
+        With `turn.parts` it gives only what follows those. It may be given the same turn again
         after a crash, with some of its events applied already, so events are written to be repeatable.
 
         It is stopped by cancelling the task that awaits it or by `aclose()`, at any await: it lets go

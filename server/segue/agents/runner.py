@@ -1,9 +1,9 @@
 """Runs agents: their answers stream into the documents, where every device sees them.
 
-    told of a run -> waiting in its session's line -> running -> ended in the document
+    told of a run whose turn it is -> waiting for the one before to let go -> running -> ended in the document
 
 Invariants:
-1. A session has one run at a time, in the order in which they were queued.
+1. A session has one run at a time. Whose turn it is, the document says.
 2. Whether a run goes on is decided in the document: what is written to one that has ended is
    refused, and then its agent is stopped.
 3. What can't be stored now is tried again; meanwhile the agent waits.
@@ -20,6 +20,7 @@ import msgspec
 import structlog
 
 from segue.agents.batches import AgentFailed, Batch, Batches
+from segue.agents.composing import Composer
 from segue.agents.port import Agent, Turn
 from segue.agents.turns import turn_of
 from segue.conversation.ports import Documents
@@ -61,6 +62,15 @@ class _Line:
     work: asyncio.Task[None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One attempt at a run."""
+
+    document: DocumentId
+    run: Run
+    attempt: str
+
+
 class Runner:
     """See the module's text. Made and closed by `running_agents`."""
 
@@ -91,13 +101,18 @@ class Runner:
             line = self._lines[document] = _Line()
             self._tasks.create_task(self._serve(document, line), name=f"runs of {document}")
         for run in runs:
-            if run.status in ("queued", "active"):
-                if line.running is None or line.running.id != run.id:
+            is_running = line.running is not None and line.running.id == run.id
+            match run.status:
+                case "queued":
+                    # What runs may be queued again before it let go; started twice, it is refused.
                     line.waiting[run.id] = run
-                continue
-            line.waiting.pop(run.id, None)
-            if line.running is not None and line.running.id == run.id and line.work is not None:
-                line.work.cancel()
+                case "active":
+                    if not is_running:
+                        line.waiting[run.id] = run
+                case _:
+                    line.waiting.pop(run.id, None)
+                    if is_running and line.work is not None:
+                        line.work.cancel()
 
     def recover(self, documents: Sequence[DocumentId]) -> None:
         """Has documents opened, one after the other, whose runs a crash may have cut off.
@@ -141,62 +156,75 @@ class Runner:
             del self._lines[document]
 
     async def _work(self, document: DocumentId, run: Run) -> None:
+        attempt = run.attempt if run.status == "active" else self._mint()
+        work = _Work(document, run, attempt)
         try:
             if run.status == "active":
-                await self._end(document, run, "interrupted")
+                await self._end(work, "interrupted")
             else:
-                await self._answer(document, run)
+                await self._answer(work)
         except asyncio.CancelledError:
             if self._is_closing:
-                await self._end(document, run, "interrupted")
+                await self._end(work, "interrupted")
             raise
-        except RefusedUpdate:
-            log.info("run.ended_elsewhere", document=document, run=run.id)
         except SegueError as error:
             log.warning("run.given_up", document=document, run=run.id, reason=error.code)
         except Exception:  # one run's failure ends that run alone
             log.exception("run.failed", document=document, run=run.id)
-            await self._end(document, run, "error", _FAILED)
+            await self._end(work, "error", _FAILED)
 
-    async def _answer(self, document: DocumentId, run: Run) -> None:
-        await self._write(document, StartRun(run.id, self._mint(), self._clock_ms()))
-        view = _turns.decode(await self._documents.view(document, ViewTurn(run.id)))
+    async def _answer(self, work: _Work) -> None:
+        run = work.run
+        try:
+            await self._write(work.document, StartRun(run.id, work.attempt, self._clock_ms()))
+        except RefusedUpdate as error:
+            log.info("run.not_started", document=work.document, run=run.id, reason=str(error))
+            return
+        view = _turns.decode(await self._documents.view(work.document, ViewTurn(run.id)))
         if view is None or not view.history:
-            await self._end(document, run, "interrupted")
+            await self._end(work, "interrupted")
             return
         profile = await self._profile(view.history[-1].author.id)
-        turn = turn_of(document, view, profile)
+        turn = turn_of(work.document, view, profile)
         try:
-            await self._stream(document, run, turn)
+            has_asked = await self._stream(work, turn)
         except AgentFailed as failure:
-            log.warning("run.agent_failed", document=document, run=run.id, exc_info=failure)
-            await self._end(document, run, "error", str(failure)[:_MAX_ERROR] or _FAILED)
+            log.warning("run.agent_failed", document=work.document, run=run.id, exc_info=failure)
+            await self._end(work, "error", str(failure)[:_MAX_ERROR] or _FAILED)
+        except RefusedUpdate as error:
+            # It has ended elsewhere, and this is no news there; or the agent did what can't be done.
+            log.info("run.refused", document=work.document, run=run.id, reason=str(error))
+            await self._end(work, "error", f"The agent's step was refused: {error}"[:_MAX_ERROR])
         else:
-            await self._end(document, run, "done")
+            await self._end(work, "suspended" if has_asked else "done")
 
-    async def _stream(self, document: DocumentId, run: Run, turn: Turn) -> None:
-        """Writes the answer as it comes; the agent has stopped when this ends, in whatever way."""
-        batches = Batches(self._agents[run.agent].respond(turn))
-        reading = self._tasks.create_task(batches.read(), name=f"agent of {run.id}")
+    async def _stream(self, work: _Work, turn: Turn) -> bool:
+        """Writes the answer as it comes, and tells whether people have to decide.
+
+        The agent has stopped when this ends, in whatever way.
+        """
+        batches = Batches(self._agents[work.run.agent].respond(turn))
+        composer = Composer(turn.parts)
+        reading = self._tasks.create_task(batches.read(), name=f"agent of {work.run.id}")
         written_bytes = len(turn.written.encode())
         try:
             while (batch := await batches.take()) is not None:
-                edit = self._edit(run, batch, written_bytes)
-                written_bytes += len(batch.text.encode())
+                written_bytes += batch.bytes
                 if written_bytes > _MAX_ANSWER_BYTES:
                     raise AgentFailed(f"The answer is longer than {_MAX_ANSWER_BYTES} bytes.")
-                await self._write(document, edit)
+                await self._write(work.document, self._edit(work, batch, composer))
         finally:
             reading.cancel()
             await asyncio.wait({reading})
+        return composer.has_asked
 
-    def _edit(self, run: Run, batch: Batch, at: int) -> ContinueRun:
+    def _edit(self, work: _Work, batch: Batch, composer: Composer) -> ContinueRun:
         remembered = {
             key: msgspec.json.encode(
                 {
                     "value": entry.value,
                     "source": entry.source,
-                    "by": run.agent,
+                    "by": work.run.agent,
                     "observed_at": self._clock_ms(),
                 }
             )
@@ -204,7 +232,8 @@ class Runner:
             if entry is not None
         }
         forgotten = tuple(key for key, entry in batch.entries.items() if entry is None)
-        return ContinueRun(run.id, at, batch.text, remembered, forgotten, batch.title)
+        steps = composer.steps(batch.parts)
+        return ContinueRun(work.run.id, work.attempt, steps, remembered, forgotten, batch.title)
 
     async def _profile(self, user: UserId) -> Mapping[str, Mapping[str, object]]:
         try:
@@ -212,8 +241,9 @@ class Runner:
         except Forbidden:
             return {}  # they never opened their home
 
-    async def _end(self, document: DocumentId, run: Run, status: str, error: str = "") -> None:
-        await self._write(document, EndRun(run.id, status, self._clock_ms(), error))
+    async def _end(self, work: _Work, status: str, error: str = "") -> None:
+        edit = EndRun(work.run.id, work.attempt, status, self._clock_ms(), error)
+        await self._write(work.document, edit)
 
     async def _write(self, document: DocumentId, edit: Edit) -> None:
         delay_s = _FIRST_RETRY_S

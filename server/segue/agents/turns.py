@@ -1,11 +1,21 @@
 """From what a document shows to what an agent is given."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, cast
 
 import msgspec
 
-from segue.agents.port import ContextEntry, Json, Turn, TurnMessage, TurnSession
+from segue.agents.port import (
+    ContextEntry,
+    Json,
+    OtherPart,
+    Part,
+    TextPart,
+    ToolPart,
+    Turn,
+    TurnMessage,
+    TurnSession,
+)
 from segue.document.views import MessageView, TurnView
 from segue.ids import DocumentId
 
@@ -23,6 +33,20 @@ class _Entry(msgspec.Struct, frozen=True):
     max_age: float | None = None
 
 
+class _Approval(msgspec.Struct, frozen=True):
+    reason: str = ""
+
+
+class _Call(msgspec.Struct, frozen=True):
+    tool_call_id: str
+    name: str
+    state: str
+    args: dict[str, object] = {}
+    output: object = None
+    error_text: str = ""
+    approval: _Approval = _Approval()
+
+
 def turn_of(
     document: DocumentId, view: TurnView, profile: Mapping[str, Mapping[str, object]]
 ) -> Turn:
@@ -33,7 +57,7 @@ def turn_of(
         profile=_entries(profile),
         session=TurnSession(document, view.title),
         now_ms=view.started_at,
-        written=view.written,
+        parts=_parts(view.parts),
     )
 
 
@@ -46,7 +70,35 @@ def _message(view: MessageView) -> TurnMessage:
         text,
         view.author.name or view.author.id,
         view.status,
+        _parts(view.parts),
     )
+
+
+def _parts(parts: Sequence[Mapping[str, object]]) -> tuple[Part, ...]:
+    return tuple(_part(part) for part in parts)
+
+
+def _part(part: Mapping[str, object]) -> Part:
+    """Reads a part; a member may have written anything, and what isn't of the right shape is another."""
+    text, type_ = part.get("text"), part.get("type")
+    if type_ in ("text", "reasoning") and isinstance(text, str):
+        return TextPart(text, is_reasoning=type_ == "reasoning")
+    if type_ == "tool":
+        try:
+            call = msgspec.convert(part, _Call)
+        except msgspec.ValidationError:
+            pass
+        else:
+            return ToolPart(
+                id=call.tool_call_id,
+                name=call.name,
+                args=cast(Mapping[str, Json], call.args),
+                state=call.state,
+                output=cast(Json, call.output),
+                error_text=call.error_text,
+                reason=call.approval.reason,
+            )
+    return OtherPart(cast(Mapping[str, Json], part))
 
 
 def _entries(found: Mapping[str, Mapping[str, object]]) -> dict[str, ContextEntry]:

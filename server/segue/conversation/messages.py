@@ -10,7 +10,8 @@ from segue.auth.grants import Role
 from segue.auth.tokens import Claims
 from segue.conversation.opening import Access, open_session
 from segue.conversation.sessions import SessionServices, open_for_writing
-from segue.document.edits import AddMessage, Author, JsonValue, NewPart
+from segue.document.edits import AddMessage, Author, NewPart
+from segue.document.steps import JsonValue
 from segue.document.views import MessageView, ViewMessage, ViewMessages
 from segue.errors import Conflict, IdempotencyMismatch
 from segue.ids import repeatable_id

@@ -11,7 +11,8 @@ from segue.auth.grants import Role
 from segue.auth.tokens import Claims
 from segue.conversation.opening import Access, check_may_create, named_session, open_session
 from segue.conversation.ports import Documents
-from segue.document.edits import JsonValue, SetSession
+from segue.document.edits import SetSession
+from segue.document.steps import JsonValue
 from segue.document.views import SessionView, ViewSession
 from segue.errors import Conflict, Deleted, Forbidden, IdempotencyMismatch
 from segue.ids import DocumentId, repeatable_id

@@ -1,17 +1,17 @@
 """A document as a conversation: what follows from each update, in the transaction of its own.
 
-Whatever an update put or deleted comes to `follow`, in the order of the log: messages get their place,
-then their runs, then requests are answered. The caller logs all of it in one row with its cause.
+Whatever an update put or deleted comes to `follow`, in the order of the log: new messages get their
+runs and, unless they wait in line, their place; then requests are answered. The caller logs all of it in one row with its cause.
 """
 
 from pycrdt import Text
 
 from segue.document.crdt import Roots
-from segue.document.edits import MAX_TITLE
+from segue.document.edits import MAX_TITLE, StartRun
 from segue.document.gate import Touched
 from segue.document.grants import Known
 from segue.document.requests import Requests
-from segue.document.runs import Runs
+from segue.document.runs import Runs, run_at
 from segue.document.schema import SESSION, TITLE
 from segue.document.sequencer import Sequencer
 from segue.document.verdict import Run, Summary
@@ -45,10 +45,29 @@ class Conversation:
 
     def follow(self, root: Roots, touched: Touched) -> None:
         """Does what follows from what was touched."""
-        for message in self.sequencer.order(root, touched.messages):
-            self.runs.ask(root, message)
+        fresh, gone = self.sequencer.take(root, touched.messages)
+        for message in gone:
+            self.runs.forget(root, message)
+        for message in fresh:
+            waits = self.runs.ask(root, message)
+            self._release(root)
+            if not waits:
+                self.sequencer.place(root, message)
         self._requests.answer(root, list(touched.requests))
+        self._release(root)
         self.sequencer.show_head(root)
+
+    def start_run(self, root: Roots, edit: StartRun) -> None:
+        """Starts a run; what it replies to gets its place now, should it have waited."""
+        asked = str((run_at(root, edit.run) or {}).get("reply_to"))
+        self.sequencer.place(root, asked)
+        answer = self.runs.start(root, edit)
+        if answer is not None:
+            self.sequencer.place_answer(root, answer, asked)
+
+    def _release(self, root: Roots) -> None:
+        for message in self.runs.take_released():
+            self.sequencer.place(root, message)
 
     def summary(self, root: Roots) -> Summary:
         """Gives what lists of sessions show."""

@@ -8,13 +8,8 @@ from typing import Final
 
 import msgspec
 
+from segue.document.steps import JsonValue, Step
 from segue.ids import DeviceId, UserId
-
-JsonValue = bytes
-"""JSON as it came, unread until the worker puts it into the document.
-
-(Rejected: `msgspec.Raw`. On the MessagePack way to the worker it would be taken for MessagePack.)
-"""
 
 MAX_TITLE: Final = 200
 """Characters of a session's title."""
@@ -62,7 +57,10 @@ class SetSession(msgspec.Struct, frozen=True, tag="set_session"):
 
 
 class StartRun(msgspec.Struct, frozen=True, tag="start_run"):
-    """Makes a queued run active, with `message` as its answer unless it has one already."""
+    """Makes a queued run active, with `message` as its answer unless it has one already.
+
+    `message` is new each time and names the attempt too: whoever started the run before is refused.
+    """
 
     run: str
     message: str
@@ -70,27 +68,36 @@ class StartRun(msgspec.Struct, frozen=True, tag="start_run"):
 
 
 class ContinueRun(msgspec.Struct, frozen=True, tag="continue_run"):
-    """Appends to the answer of an active run, and keeps what its agent remembers or names.
+    """Takes steps in the answer of an active run, and keeps what its agent remembers or names.
 
-    `at` is the length of the answer before, in bytes of UTF-8: an edit that comes twice is no news.
     `title` names a session that no person has named. `remembered` are context entries as JSON, by key.
     """
 
     run: str
-    at: int
-    text: str = ""
+    attempt: str
+    steps: tuple[Step, ...] = ()
     remembered: dict[str, JsonValue] = {}
     forgotten: tuple[str, ...] = ()
     title: str = ""
 
 
 class EndRun(msgspec.Struct, frozen=True, tag="end_run"):
-    """Ends an open run: `status` is done, error or interrupted. One that has ended is no news."""
+    """Ends an attempt: `status` is done, error, interrupted, or suspended until people have decided.
+
+    One that has ended, or belongs to another attempt now, is no news.
+    """
 
     run: str
+    attempt: str
     status: str
     now_ms: int
     error: str = ""
+
+
+class StopRun(msgspec.Struct, frozen=True, tag="stop_run"):
+    """Cancels a run; one that has ended is no news."""
+
+    run: str
 
 
 class ListSessions(msgspec.Struct, frozen=True, tag="list_sessions"):
@@ -99,4 +106,4 @@ class ListSessions(msgspec.Struct, frozen=True, tag="list_sessions"):
     sessions: dict[str, JsonValue]
 
 
-Edit = AddMessage | SetSession | ListSessions | StartRun | ContinueRun | EndRun
+Edit = AddMessage | SetSession | ListSessions | StartRun | ContinueRun | EndRun | StopRun

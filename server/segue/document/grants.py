@@ -8,7 +8,7 @@ that stays keeps its author.
 The order is the server's: a message's `seq`, its `parent` once it is there, the session's `head`.
 
 A request is `requests[id]`, a JSON object with a `kind` and `by`, the connection's user: written once,
-answered and removed by the server alone. `runs` are the server's. What is known, `context[key]`, may be
+answered and removed by the server alone; to decide about tool calls is for people only. `runs` are the server's. What is known, `context[key]`, may be
 changed by everybody, each in their own name: a JSON object with `by`.
 """
 
@@ -88,6 +88,8 @@ class Review:
             raise Refusal(
                 "a request is an object with a `kind` and with `by`, who sends it; no `outcome`"
             )
+        if self.identity[0] == "agent" and any(_decides(value) for value in values):
+            raise Refusal("tool calls are for people to decide, not for agents")
         self.requests.add(request)
 
     def _is_request(self, value: object) -> bool:
@@ -237,6 +239,10 @@ def _identity_in(author: object) -> Identity | None:
         return None
     kind, user = author.get("kind"), author.get("id")
     return (kind, user) if isinstance(kind, str) and isinstance(user, str) else None
+
+
+def _decides(request: object) -> bool:
+    return isinstance(request, dict) and request.get("kind") in ("approve", "tool_output")
 
 
 def _covers(deletes: dict[int, Ranges], item: Id) -> bool:

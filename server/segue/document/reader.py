@@ -11,24 +11,25 @@ from segue.document.crdt import Roots
 from segue.document.edits import Author
 from segue.document.runs import run_at
 from segue.document.schema import CONTEXT, MESSAGES, PROFILE, SESSION, SETTINGS, SUPERSEDES
-from segue.document.sequencer import Sequencer
 from segue.document.views import (
     MAX_PAGE,
     MessagesPage,
     MessageView,
+    RunView,
     SessionView,
     TurnView,
     View,
     ViewMessage,
     ViewMessages,
     ViewProfile,
+    ViewRun,
     ViewSession,
     ViewTurn,
 )
 from segue.ids import DeviceId, UserId
 
 _STATUSES: Final = frozenset(
-    ("sending", "queued", "streaming", "complete", "cancelled", "interrupted", "error")
+    ("streaming", "suspended", "complete", "cancelled", "interrupted", "error")
 )
 _SCALARS: Final = (bool, int, float, str, bytes)
 _MAX_EXACT: Final = 1 << 53
@@ -39,13 +40,15 @@ def answer(root: Roots, conversation: Conversation, view: View) -> bytes:
     found: object = None
     match view:
         case ViewMessages(limit, before):
-            found = _page(root, conversation.sequencer, before, limit)
+            found = _page(root, conversation, before, limit)
         case ViewMessage(id):
-            found = _message(root, conversation.sequencer, id)
+            found = _message(root, conversation, id)
         case ViewSession():
             found = _session(root, conversation)
         case ViewTurn(run):
-            found = _turn(root, conversation.sequencer, run)
+            found = _turn(root, conversation, run)
+        case ViewRun(id):
+            found = _run(root, id)
         case ViewProfile():
             found = _entries(root, PROFILE)
     return msgspec.json.encode(found, order="deterministic")  # that of the CRDT changes
@@ -73,22 +76,31 @@ def plain(value: object) -> object:
             return value if isinstance(value, _SCALARS) else None
 
 
-def _page(root: Roots, sequencer: Sequencer, before: int | None, limit: int) -> MessagesPage:
-    ids = sequencer.path(before, min(max(limit, 1), MAX_PAGE) + 1)
+def _page(root: Roots, conversation: Conversation, before: int | None, limit: int) -> MessagesPage:
+    ids = conversation.sequencer.path(before, min(max(limit, 1), MAX_PAGE) + 1)
     page = ids[-min(max(limit, 1), MAX_PAGE) :]
-    views = [_message(root, sequencer, message) for message in page]
+    shown = page if before is not None else [*page, *_in_line(root, conversation)]
+    views = [_message(root, conversation, message) for message in shown]
     return MessagesPage([view for view in views if view is not None], len(ids) > len(page))
 
 
-def _message(root: Roots, sequencer: Sequencer, message: str) -> MessageView | None:
+def _in_line(root: Roots, conversation: Conversation) -> list[str]:
+    runs = [run_at(root, run) or {} for run in conversation.runs.open]
+    asked = [_text(run.get("reply_to")) for run in runs]
+    return [message for message in asked if conversation.sequencer.spot(message) is None]
+
+
+def _message(root: Roots, conversation: Conversation, message: str) -> MessageView | None:
     value = plain(root(MESSAGES).get(message))
     if not isinstance(value, dict):
         return None
-    spot = sequencer.spot(message)
-    versions = [] if spot is None else sequencer.versions(message)
+    spot = conversation.sequencer.spot(message)
+    versions = [] if spot is None else conversation.sequencer.versions(message)
     status = _text(value.get("status"))
-    if status not in _STATUSES:
-        status = "complete" if spot else "sending"
+    if spot is None:
+        status = "queued" if message in conversation.runs.open else "sending"
+    elif status not in _STATUSES:
+        status = "complete"
     return MessageView(
         id=message,
         role=_text(value.get("role")) or "user",
@@ -116,20 +128,36 @@ def _session(root: Roots, conversation: Conversation) -> SessionView:
     )
 
 
-def _turn(root: Roots, sequencer: Sequencer, run: str) -> TurnView | None:
+def _turn(root: Roots, conversation: Conversation, run: str) -> TurnView | None:
     value = run_at(root, run)
     asked = value and value.get("reply_to")
     if not value or not isinstance(asked, str):
         return None
-    history = [_message(root, sequencer, message) for message in sequencer.path_to(asked, MAX_PAGE)]
-    answer = _message(root, sequencer, _text(value.get("message")))
-    written = answer.parts[0].get("text") if answer and answer.parts else None
+    path = conversation.sequencer.path_to(asked, MAX_PAGE)
+    history = [_message(root, conversation, message) for message in path]
+    answer = _message(root, conversation, _text(value.get("message")))
     return TurnView(
         history=[message for message in history if message is not None],
         context=_entries(root, CONTEXT),
         title=title_of(root),
-        written=_text(written),
+        parts=answer.parts if answer else [],
         started_at=_whole(plain(value.get("started_at"))),
+    )
+
+
+def _run(root: Roots, run: str) -> RunView | None:
+    value = run_at(root, run)
+    if value is None:
+        return None
+    waiting = value.get("waiting_for")
+    return RunView(
+        id=run,
+        agent=_text(value.get("agent")),
+        status=_text(value.get("status")),
+        reply_to=_text(value.get("reply_to")),
+        message=_text(value.get("message")) or None,
+        error=_text(value.get("error")),
+        waiting_for=[_text(call) for call in waiting] if isinstance(waiting, list) else [],
     )
 
 

@@ -15,6 +15,7 @@ from segue.document.conversation import Conversation
 from segue.document.crdt import Crdt, Failed, Roots
 from segue.document.gate import READ_ONLY, Admission, Gate, MissingPast, Writer
 from segue.document.ranges import Ranges
+from segue.document.run_writer import Change
 from segue.document.same import same_content
 from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.document.update import ParsedUpdate, parse
@@ -212,13 +213,13 @@ class Replica:
         except Failed as failure:
             raise Broken(Refused(number, _UNHOLDABLE), str(failure)) from failure
 
-    def _prepare(self, root: Roots, order: Order) -> writer.Change | Refusal | None:
+    def _prepare(self, root: Roots, order: Order) -> Change | Refusal | None:
         try:
             return writer.prepare(root, self._conversation, order.edit)
         except Refusal as refusal:  # not the document's failure
             return refusal
 
-    def _write(self, number: int, spans: tuple[Span, ...], change: writer.Change) -> Accepted:
+    def _write(self, number: int, spans: tuple[Span, ...], change: Change) -> Accepted:
         """Makes a change and what follows from it, in one transaction."""
         data = self._crdt.edit(lambda root: self._conversation.follow(root, change(root)))
         made = self._admit_own(data) if data else None

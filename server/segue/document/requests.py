@@ -3,10 +3,11 @@
 from collections import deque
 from typing import Final
 
+from segue.document.calls import Calls
 from segue.document.crdt import Roots
 from segue.document.grants import Known
 from segue.document.runs import Runs
-from segue.document.schema import REQUESTS
+from segue.document.schema import MESSAGES, REQUESTS
 from segue.document.sequencer import Sequencer
 
 _MAX_ANSWERED: Final = 20
@@ -20,6 +21,7 @@ class Requests:
         self._known = known
         self._sequencer = sequencer
         self._runs = runs
+        self._calls = Calls(sequencer, runs)
         self._answered: deque[str] = deque()
         self._unseen: list[str] = []
 
@@ -47,7 +49,7 @@ class Requests:
         value = requests.get(request)
         if not isinstance(value, dict) or "outcome" in value:
             return
-        reason = self._act(root, value)
+        reason = self._act(root, request, value)
         answer = {"outcome": "done"} if reason is None else {"outcome": "refused", "reason": reason}
         requests[request] = {**value, **answer}
         self._answered.append(request)
@@ -56,26 +58,36 @@ class Requests:
             if oldest in requests:
                 del requests[oldest]
 
-    def _act(self, root: Roots, request: dict[str, object]) -> str | None:
+    def _act(self, root: Roots, request: str, asked: dict[str, object]) -> str | None:
         """Does what is asked for; gives why not."""
-        target = request.get("target")
+        target, by = asked.get("target"), str(asked.get("by"))
         if not isinstance(target, str):
             return "it has no target"
-        match request.get("kind"):
+        match asked.get("kind"):
             case "stop":
                 reason = self._runs.stop(root, target)
             case "resume":
                 reason = self._runs.resume(root, target)
+            case "regenerate":
+                reason = self._runs.regenerate(root, target, request)
+            case "approve" | "tool_output":
+                reason = self._decide(root, asked, target, by)
             case "switch":
                 reason = self._sequencer.switch(target)
             case "withdraw":
-                reason = self._withdraw(root, target, request.get("by"))
+                reason = self._withdraw(root, target, by)
             case _:
                 reason = "unknown kind of request"
         return reason
 
-    def _withdraw(self, root: Roots, message: str, by: object) -> str | None:
-        if self._sequencer.spot(message) is None:
+    def _decide(self, root: Roots, asked: dict[str, object], call: str, by: str) -> str | None:
+        value = asked.get("value")
+        if asked["kind"] == "approve":
+            return self._calls.approve(root, call, value, by)
+        return self._calls.supply(root, call, value, by)
+
+    def _withdraw(self, root: Roots, message: str, by: str) -> str | None:
+        if message not in root(MESSAGES):
             return "there is no such message"
         # The whole identity: a user may be called like an agent.
         if self._known.authors.get(message) != ("user", by):

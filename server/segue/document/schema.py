@@ -9,7 +9,10 @@ REQUESTS: Final = "requests"
 """id -> {kind, target, value?, by}, written once; answered in place by the server, later removed."""
 
 RUNS: Final = "runs"
-"""id -> {agent, status, reply_to, message?, error?, started_at?, ended_at?}, written by the server."""
+"""id -> {agent, status, reply_to, number, message?, attempt?, supersedes?, waiting_for?, error?, ...}.
+
+Written by the server. `number` is its place in the line, `attempt` names who works on it now.
+"""
 
 CONTEXT: Final = "context"
 """key -> {value, source, by, observed_at, max_age?}: what is known in the session, and from whom."""
@@ -25,6 +28,9 @@ SESSION: Final = "session"
 
 RESPONDER: Final = "responder"
 """In the settings: the name of the agent that answers, or anything else for none."""
+
+WHILE_RUNNING: Final = "while_running"
+"""In the settings, or in a message's metadata: `enqueue`, `interrupt` or `reject`."""
 
 HEAD: Final = "head"
 TITLE: Final = "title"

@@ -9,6 +9,7 @@ Invariants:
    (by putting a message anew) is written again, the same.
 2. A `seq` is given once, also when its message is gone.
 3. Everything is written in the transaction of the caller, who logs it in one row with its cause.
+4. A message that waits in line for its answer has no place yet: the caller places it when its turn comes.
 """
 
 import re
@@ -34,7 +35,7 @@ class Spot:
 
 
 class Sequencer:
-    """The tree of one document's messages. `load` it once, then `order` what each update touched."""
+    """The tree of one document's messages. `load` it once; of each update `take` what it touched, and `place` it."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
@@ -88,13 +89,13 @@ class Sequencer:
 
     @property
     def has_unseen(self) -> bool:
-        """Tells whether what was loaded holds messages that `order` never saw."""
+        """Tells whether what was loaded holds messages that `take` never saw."""
         return bool(self._unseen)
 
     # -- writing -----------------------------------------------------------------------------------
 
     def load(self, root: Roots) -> None:
-        """Learns the tree from a document. What has no place in it yet gets one at the next `order`."""
+        """Learns the tree from a document. What has no place in it yet is `fresh` at the next update."""
         messages = root(MESSAGES)
         for message in messages.keys():
             self._load_message(message, messages[message])
@@ -106,8 +107,8 @@ class Sequencer:
         if isinstance(head, str) and head in self._spots:
             self._head = head
 
-    def order(self, root: Roots, touched: Iterable[str]) -> list[str]:
-        """Gives new messages their place, takes away that of deleted ones; gives the new ones in order."""
+    def take(self, root: Roots, touched: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Takes away the place of deleted messages; gives the new ones in order, and those that are gone."""
         messages = root(MESSAGES)
         unseen, self._unseen = self._unseen, {}
         fresh: list[str] = []
@@ -121,10 +122,24 @@ class Sequencer:
             else:
                 fresh.append(message)
         self._remove(messages, [message for message in gone if message in self._spots])
-        fresh = _by_time(fresh)
-        for message in fresh:
-            self._stamp(message, _map_at(messages, message))
-        return fresh
+        return _by_time(fresh), gone
+
+    def place(self, root: Roots, message: str) -> None:
+        """Gives a message its place behind the head, or beside what it supersedes; it is the head then."""
+        value = root(MESSAGES).get(message)
+        if message in self._spots or not isinstance(value, Map):
+            return
+        self._stamp(message, value, self.head)
+        self._head = message
+
+    def place_answer(self, root: Roots, answer: str, reply_to: str) -> None:
+        """Gives an answer its place: on the path that people see, unless they left what it replies to."""
+        value = root(MESSAGES)[answer]
+        assert isinstance(value, Map)
+        if value.get(SUPERSEDES) is not None or self._is_on_path(reply_to):
+            self.place(root, answer)
+        else:
+            self._stamp(answer, value, self._end_below(reply_to))
 
     def switch(self, message: str) -> str | None:
         """Makes the newest end below a message the head; gives why not."""
@@ -137,7 +152,7 @@ class Sequencer:
         """Deletes a message."""
         messages = root(MESSAGES)
         del messages[message]
-        self._remove(messages, [message])
+        self._remove(messages, [message] if message in self._spots else [])
 
     def show_head(self, root: Roots) -> None:
         """Writes the head, if it is another than the document has."""
@@ -153,14 +168,23 @@ class Sequencer:
         else:
             self._unseen[message] = None
 
-    def _stamp(self, message: str, value: "Map[object]") -> None:
+    def _stamp(self, message: str, value: "Map[object]", behind: str | None) -> None:
         superseded = value.get(SUPERSEDES)
         other = self._spots.get(superseded) if isinstance(superseded, str) else None
         self._known.last_seq += 1
-        spot = Spot(self._known.last_seq, self.head if other is None else other.parent)
+        spot = Spot(self._known.last_seq, behind if other is None else other.parent)
         self._place(message, spot)
-        self._head = message
         _write(value, spot)
+
+    def _is_on_path(self, message: str) -> bool:
+        """Tells whether a message is on the way from the head to the root, or nowhere; O(what is behind)."""
+        spot = self._spots.get(message)
+        if spot is None:
+            return True
+        found = self.head
+        while found is not None and self._spots[found].seq > spot.seq:
+            found = self._spots[found].parent
+        return found == message
 
     def _place(self, message: str, spot: Spot) -> None:
         before = self._spots.get(message)

@@ -3,7 +3,7 @@
 import msgspec
 
 from segue.document.content import MAX_DEPTH, Refusal
-from segue.document.edits import JsonValue
+from segue.document.steps import JsonValue
 
 
 def stored_value(raw: JsonValue) -> object:

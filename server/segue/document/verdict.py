@@ -16,7 +16,7 @@ class Made(msgspec.Struct, frozen=True, array_like=True):
 class Summary(msgspec.Struct, frozen=True, array_like=True):
     """What lists of sessions show of one; `last_seq` is the highest `seq` that was ever given.
 
-    `open_runs` are queued or active.
+    `open_runs` are queued or active, and none while people have to decide.
     """
 
     title: str = ""
@@ -25,11 +25,12 @@ class Summary(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True):
-    """A run as it is now: who answers, and how far that is."""
+    """A run as it is now: who answers, how far that is, and which attempt started it last."""
 
     id: str
     agent: str
     status: str
+    attempt: str = ""
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True, tag=True):

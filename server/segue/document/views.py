@@ -36,17 +36,23 @@ class ViewTurn(msgspec.Struct, frozen=True, tag="turn"):
     run: str
 
 
+class ViewRun(msgspec.Struct, frozen=True, tag="run"):
+    """Asks for a run; answered by a `RunView`, or null."""
+
+    id: str
+
+
 class ViewProfile(msgspec.Struct, frozen=True, tag="profile"):
     """Asks a home for what is known of its user; answered by entries as in a session's context."""
 
 
-View = ViewMessages | ViewMessage | ViewSession | ViewTurn | ViewProfile
+View = ViewMessages | ViewMessage | ViewSession | ViewTurn | ViewRun | ViewProfile
 
 
 class MessageView(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message. `created_at` is in milliseconds since 1970.
 
-    `status` is sending, queued, streaming, complete, cancelled, interrupted or error. `parts` are JSON
+    `status` is sending, queued, streaming, suspended, complete, cancelled, interrupted or error. `parts` are JSON
     objects with a `type`; texts are plain strings in `text`. `versions` are the ids of all messages in
     its place, oldest first, where there are several.
     """
@@ -66,7 +72,10 @@ class MessageView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MessagesPage(msgspec.Struct, frozen=True):
-    """A part of the active path, oldest first. `has_more`: there are older ones before it."""
+    """A part of the active path, oldest first. `has_more`: there are older ones before it.
+
+    The last page ends with what waits in line, without a `seq`, in addition.
+    """
 
     messages: list[MessageView]
     has_more: bool
@@ -81,15 +90,31 @@ class SessionView(msgspec.Struct, frozen=True):
     settings: dict[str, object]
 
 
+class RunView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A run: `agent` answers the message `reply_to` with `message`.
+
+    `status` is queued, active, suspended, done, error, cancelled or interrupted; `waiting_for` are the
+    tool calls that people have to decide.
+    """
+
+    id: str
+    agent: str
+    status: str
+    reply_to: str
+    message: str | None = None
+    error: str = ""
+    waiting_for: list[str] = []
+
+
 class TurnView(msgspec.Struct, frozen=True):
     """What the agent of a run is given: the path to the message to be answered, and what is known.
 
-    `written` is what its answer already holds; `started_at` when the run last began, in milliseconds
+    `parts` are what its answer already holds; `started_at` is when the run last began, in milliseconds
     since 1970.
     """
 
     history: list[MessageView]
     context: dict[str, dict[str, object]]
     title: str
-    written: str
+    parts: list[dict[str, object]]
     started_at: int

@@ -1,7 +1,5 @@
 """Puts edits of the server's into a document. Everything is checked before anything is written."""
 
-from collections.abc import Callable
-
 import msgspec
 from pycrdt import Map, Text
 
@@ -17,9 +15,10 @@ from segue.document.edits import (
     NewPart,
     SetSession,
     StartRun,
+    StopRun,
 )
 from segue.document.gate import Touched
-from segue.document.runs import answer_text
+from segue.document.run_writer import Change, prepare_run
 from segue.document.schema import (
     MESSAGES,
     SESSION,
@@ -29,9 +28,6 @@ from segue.document.schema import (
     TITLE,
 )
 from segue.document.values import stored_value
-
-Change = Callable[[Roots], Touched]
-"""Writes, in the caller's transaction; gives what it touched."""
 
 
 def prepare(root: Roots, conversation: Conversation, edit: Edit) -> Change | None:
@@ -47,54 +43,8 @@ def prepare(root: Roots, conversation: Conversation, edit: Edit) -> Change | Non
             return _set_session(root, edit)
         case ListSessions():
             return _list_sessions(root, edit)
-        case StartRun():
-            return _start_run(root, conversation, edit)
-        case ContinueRun():
-            return _continue_run(root, conversation, edit)
-        case EndRun():
-            return _end_run(conversation, edit)
-
-
-def _start_run(root: Roots, conversation: Conversation, edit: StartRun) -> Change | None:
-    if conversation.runs.is_active(root, edit.run):
-        return None
-
-    if not conversation.runs.is_open(edit.run):
-        raise Refusal("the run is not waiting to be started")
-
-    def change(root: Roots) -> Touched:
-        answer = conversation.runs.start(root, edit)
-        return Touched() if answer is None else Touched(messages={answer: None})
-
-    return change
-
-
-def _continue_run(root: Roots, conversation: Conversation, edit: ContinueRun) -> Change | None:
-    text = answer_text(root, edit.run)
-    if text is None:
-        raise Refusal("the run has ended")
-    length = len(text)
-    if edit.text and length == edit.at + len(edit.text.encode()):
-        return None
-    if length != edit.at:
-        raise Refusal("its answer has another length than was said")
-
-    def change(root: Roots) -> Touched:
-        conversation.runs.go_on(root, edit)
-        return Touched(session=bool(edit.title))
-
-    return change
-
-
-def _end_run(conversation: Conversation, edit: EndRun) -> Change | None:
-    if not conversation.runs.is_open(edit.run):
-        return None
-
-    def change(root: Roots) -> Touched:
-        conversation.runs.end(root, edit)
-        return Touched(session=True)
-
-    return change
+        case StartRun() | ContinueRun() | EndRun() | StopRun():
+            return prepare_run(root, conversation, edit)
 
 
 def _add_message(root: Roots, conversation: Conversation, edit: AddMessage) -> Change | None:

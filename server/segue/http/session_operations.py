@@ -12,7 +12,8 @@ from msgspec import UNSET, UnsetType
 from segue import errors
 from segue.conversation.messages import NewMessage
 from segue.conversation.sessions import NewSession
-from segue.document.edits import JsonValue, SetSession
+from segue.document.edits import SetSession
+from segue.document.steps import JsonValue
 from segue.document.views import MessagesPage, MessageView
 from segue.errors import InvalidRequest
 from segue.http import shapes

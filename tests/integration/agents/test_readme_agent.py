@@ -30,7 +30,8 @@ async def test_it_echoes(postgres: PostgresServer, tmp_path: Path, session: str)
 
         async def is_answered() -> bool:
             page = await alice.ask("GET", f"/v1/sessions/{session}/messages")
-            texts = [message["parts"][0]["text"] for message in page.json["messages"]]
+            messages = page.json["messages"]
+            texts = ["".join(part["text"] for part in message["parts"]) for message in messages]
             return texts == ["to Lisbon", "to Lisbon "]
 
         await until_it_is(is_answered)

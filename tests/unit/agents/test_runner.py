@@ -8,9 +8,37 @@ from itertools import count
 import msgspec
 
 from segue.agents.batches import Batches
-from segue.agents.port import Event, Forget, Remember, TextDelta, Title, Turn
+from segue.agents.port import (
+    AskApproval,
+    AskPerson,
+    Data,
+    Event,
+    Forget,
+    OtherPart,
+    ReasoningDelta,
+    Remember,
+    Source,
+    TextDelta,
+    TextPart,
+    Title,
+    ToolCall,
+    ToolError,
+    ToolOutput,
+    ToolPart,
+    ToolStart,
+    Turn,
+)
 from segue.agents.runner import Runner, running_agents
 from segue.document.edits import Author, ContinueRun, Edit, EndRun, StartRun
+from segue.document.steps import (
+    AppendText,
+    AskForApproval,
+    AskForOutput,
+    EndTool,
+    PutPart,
+    StartTool,
+    Step,
+)
 from segue.document.verdict import Run
 from segue.document.views import MessageView, TurnView, View, ViewProfile, ViewSession, ViewTurn
 from segue.errors import Forbidden, RefusedUpdate, SegueError, StorageUnavailable
@@ -27,7 +55,7 @@ class Documents:
         self.edits: list[Edit] = []
         self.views: list[View] = []
         self.fate: Callable[[Edit], None] = lambda _: None
-        self.written = ""
+        self.parts: list[dict[str, object]] = []
         self.changed = asyncio.Event()
 
     async def edit(self, document: DocumentId, edit: Edit) -> None:
@@ -42,7 +70,7 @@ class Documents:
         if isinstance(view, ViewProfile):
             raise Forbidden("no home")
         if isinstance(view, ViewTurn):
-            return msgspec.json.encode(TurnView([ASKED], {}, "", self.written, 7))
+            return msgspec.json.encode(TurnView([ASKED], {}, "", self.parts, 7))
         return b"{}"
 
     def end(self, document: DocumentId, error: SegueError) -> None: ...
@@ -58,7 +86,11 @@ class Documents:
 
     @property
     def text(self) -> str:
-        return "".join(edit.text for edit in self.edits if isinstance(edit, ContinueRun))
+        return "".join(step.text for step in self.steps if isinstance(step, AppendText))
+
+    @property
+    def steps(self) -> list[Step]:
+        return [step for edit in self.edits if isinstance(edit, ContinueRun) for step in edit.steps]
 
     @property
     def ended(self) -> list[tuple[str, str]]:
@@ -70,7 +102,7 @@ class Scripted:
 
     name = "scripted"
 
-    def __init__(self, *events: Event | Exception | asyncio.Event) -> None:
+    def __init__(self, *events: Event | BaseException | asyncio.Event) -> None:
         self.events = events
         self.turns: list[Turn] = []
         self.was_stopped = False
@@ -80,7 +112,7 @@ class Scripted:
         self.turns.append(turn)
         try:
             for event in self.events:
-                if isinstance(event, Exception):
+                if isinstance(event, BaseException):
                     raise event
                 if isinstance(event, asyncio.Event):
                     await event.wait()
@@ -123,7 +155,7 @@ def test_a_run_is_started_streamed_and_ended() -> None:
             await documents.until(lambda: documents.ended)
         start, *said, end = documents.edits
         assert start == StartRun("m1", "a1", 1_000)
-        assert end == EndRun("m1", "done", 1_000)
+        assert end == EndRun("m1", "a1", "done", 1_000)
         assert documents.text == "Hello"
         remembered = [e.remembered for e in said if isinstance(e, ContinueRun) and e.remembered]
         (entry,) = remembered
@@ -198,8 +230,9 @@ def test_what_the_document_refuses_stops_the_agent() -> None:
             await documents.until(lambda: agent.was_stopped)
             documents.fate, agent.events = (lambda _: None), (TextDelta("y"),)
             runner.on_runs(TALK, (queued("m2"),))
-            await documents.until(lambda: documents.ended)
-        assert documents.ended == [("m2", "done")]
+            await documents.until(lambda: len(documents.ended) == 2)
+        # Where the run has ended this is no news.
+        assert documents.ended == [("m1", "error"), ("m2", "done")]
 
     play(act)
 
@@ -241,9 +274,9 @@ def test_an_answer_of_an_earlier_life_is_interrupted() -> None:
     async def act() -> None:
         agent = Scripted(TextDelta("x"))
         async with running(agent) as (runner, documents):
-            runner.on_runs(TALK, (Run("m1", "scripted", "active"),))
+            runner.on_runs(TALK, (Run("m1", "scripted", "active", "earlier"),))
             await documents.until(lambda: documents.ended)
-        assert documents.ended == [("m1", "interrupted")]
+        assert documents.edits == [EndRun("m1", "earlier", "interrupted", 1_000)]
         assert not agent.turns
 
     play(act)
@@ -291,12 +324,13 @@ def test_it_goes_on_behind_what_is_written() -> None:
     async def act() -> None:
         agent = Scripted(TextDelta("lo"))
         async with running(agent) as (runner, documents):
-            documents.written = "Grüß "
+            documents.parts = [
+                {"type": "reasoning", "text": "Hm."},
+                {"type": "text", "text": "Grüß ", "state": "done"},
+            ]
             runner.on_runs(TALK, (queued("m1"),))
             await documents.until(lambda: documents.ended)
-        (said,) = documents.of(ContinueRun)
-        assert isinstance(said, ContinueRun)
-        assert said.at == len("Grüß ".encode())
+        assert documents.steps == [AppendText(1, len("Grüß ".encode()), "lo")]
         assert agent.turns[0].written == "Grüß "
 
     play(act)
@@ -315,7 +349,7 @@ def test_events_are_gathered_and_the_last_word_on_a_key_counts() -> None:
         await batches.read()
         batch = await batches.take()
         assert batch is not None
-        assert batch.text == "ab"
+        assert batch.parts == [TextDelta("a"), TextDelta("b")]
         assert batch.entries == {"k": None, "j": Remember("j", 2, "s")}
         assert await batches.take() is None
 
@@ -338,8 +372,158 @@ def test_an_agent_that_is_faster_than_the_storage_waits() -> None:
             for _ in range(3):
                 batch = await batches.take()
                 assert batch is not None
-                assert len(batch.text) < 100_000
+                assert batch.bytes < 100_000
             reading.cancel()
         assert next(given) < 300
+
+    play(act)
+
+
+def test_an_answer_of_many_parts_becomes_steps_each_in_its_place() -> None:
+    async def act() -> None:
+        agent = Scripted(
+            ReasoningDelta("Let me "),
+            ReasoningDelta("see."),
+            TextDelta("I look."),
+            ToolCall("c1", "look", {"at": "sky"}),
+            ToolStart("c1", is_repeatable=True),
+            ToolOutput("c1", {"blue": True}),
+            ToolCall("c2", "fly", {}),
+            ToolError("c2", "No wings."),
+            Source("https://example.org"),
+            Data("chart", [1]),
+            TextDelta("It is "),
+            TextDelta("\ud800blue."),
+        )
+        async with running(agent) as (runner, documents):
+            runner.on_runs(TALK, (queued("m1"),))
+            await documents.until(lambda: documents.ended)
+        assert [
+            msgspec.structs.replace(step, value=msgspec.json.decode(step.value))
+            if isinstance(step, PutPart)
+            else step
+            for step in documents.steps
+        ] == [
+            AppendText(0, 0, "Let me see.", "reasoning"),
+            AppendText(1, 0, "I look."),
+            PutPart(
+                2,
+                {"type": "tool", "tool_call_id": "c1", "name": "look", "args": {"at": "sky"}},  # type: ignore[arg-type]
+            ),
+            StartTool("c1", repeatable=True),
+            EndTool("c1", b'{"blue":true}'),
+            PutPart(3, {"type": "tool", "tool_call_id": "c2", "name": "fly", "args": {}}),  # type: ignore[arg-type]
+            EndTool("c2", error_text="No wings."),
+            PutPart(4, {"type": "source", "url": "https://example.org"}),  # type: ignore[arg-type]
+            PutPart(5, {"type": "data", "name": "chart", "data": [1]}),  # type: ignore[arg-type]
+            AppendText(6, 0, "It is ?blue."),
+        ]
+        assert documents.ended == [("m1", "done")]
+
+    play(act)
+
+
+def test_a_tool_runs_only_once_its_start_is_stored() -> None:
+    async def act() -> None:
+        stored_at_start: list[bool] = []
+
+        class Careful(Scripted):
+            async def respond(self, turn: Turn) -> AsyncIterator[Event]:
+                yield ToolCall("c1", "pay", {})
+                yield ToolStart("c1")
+                stored_at_start.append(StartTool("c1") in documents.steps)
+                yield ToolOutput("c1", "paid")
+
+        async with running(Careful()) as (runner, documents):
+            attempts = count()
+
+            def be_away(edit: Edit) -> None:
+                if isinstance(edit, ContinueRun) and next(attempts) < 2:
+                    raise StorageUnavailable("away")
+
+            documents.fate = be_away
+            runner.on_runs(TALK, (queued("m1"),))
+            await documents.until(lambda: documents.ended)
+        assert stored_at_start == [True]
+        assert documents.ended == [("m1", "done")]
+
+    play(act)
+
+
+def test_an_agent_that_asks_waits_for_people() -> None:
+    async def act() -> None:
+        agent = Scripted(
+            ToolCall("c1", "pay", {}),
+            AskApproval("c1"),
+            ToolCall("c2", "sign", {}),
+            AskPerson("c2"),
+        )
+        async with running(agent) as (runner, documents):
+            runner.on_runs(TALK, (queued("m1"),))
+            await documents.until(lambda: documents.ended)
+            assert documents.ended == [("m1", "suspended")]
+            assert {AskForApproval("c1"), AskForOutput("c2")} <= {
+                step for step in documents.steps if not isinstance(step, PutPart)
+            }
+            # Decided: the run is told again, with what came of it.
+            call = {"type": "tool", "tool_call_id": "c1", "name": "pay", "state": "output-denied"}
+            documents.parts = [
+                {"type": "text", "text": "One moment."},
+                {**call, "args": {"a": 1}, "approval": {"approved": False, "reason": "dear"}},
+                {"type": "tool", "name": 7},
+            ]
+            agent.events = (TextDelta("Then not."),)
+            runner.on_runs(TALK, (queued("m1"),))
+            await documents.until(lambda: len(documents.ended) == 2)
+        assert documents.ended[-1] == ("m1", "done")
+        turn = agent.turns[-1]
+        assert turn.parts == (
+            TextPart("One moment."),
+            ToolPart("c1", "pay", {"a": 1}, "output-denied", reason="dear"),
+            OtherPart({"type": "tool", "name": 7}),
+        )
+        assert (turn.written, turn.call("c1")) == ("One moment.", turn.parts[1])
+        assert documents.steps[-1] == AppendText(3, 0, "Then not.")
+
+    play(act)
+
+
+def test_an_agent_stopped_between_two_events_lets_go() -> None:
+    async def act() -> None:
+        let_go = asyncio.Event()
+
+        class Holding(Scripted):
+            async def respond(self, turn: Turn) -> AsyncIterator[Event]:
+                try:
+                    yield ToolCall("c1", "pay", {})
+                    yield ToolStart("c1")
+                finally:
+                    let_go.set()
+
+        async with running(Holding()) as (runner, documents):
+
+            def be_away(edit: Edit) -> None:
+                if isinstance(edit, ContinueRun):
+                    documents.views.clear()
+                    documents.changed.set()
+                    raise StorageUnavailable("away")
+
+            documents.fate = be_away
+            runner.on_runs(TALK, (queued("m1"),))
+            await documents.until(lambda: documents.edits and not documents.views)
+            runner.on_runs(TALK, (Run("m1", "scripted", "cancelled"),))
+            async with asyncio.timeout(10):
+                await let_go.wait()
+
+    play(act)
+
+
+def test_an_agent_whose_own_code_is_cancelled_ends_its_run_alone() -> None:
+    async def act() -> None:
+        agent = Scripted(TextDelta("x"), asyncio.CancelledError())
+        async with running(agent) as (runner, documents):
+            runner.on_runs(TALK, (queued("m1"),))
+            await documents.until(lambda: documents.ended)
+        assert documents.ended == [("m1", "error")]
 
     play(act)

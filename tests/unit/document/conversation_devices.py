@@ -30,8 +30,9 @@ class Talker(Device):
     def say(self, message: str, **fields: Any) -> None:
         self.map("messages")[message] = new_message(self.user, **fields)
 
-    def ask(self, request: str, kind: str, target: str) -> None:
-        self.map("requests")[request] = {"kind": kind, "target": target, "by": self.user}
+    def ask(self, request: str, kind: str, target: str, value: object = None) -> None:
+        asked = {"kind": kind, "target": target, "by": self.user}
+        self.map("requests")[request] = asked if value is None else {**asked, "value": value}
 
     def answer(self, request: str) -> Any:
         return self.map("requests")[request]

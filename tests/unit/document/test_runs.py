@@ -1,6 +1,5 @@
 """Runs in the document: made with their message, written to while they are active, ended once."""
 
-from itertools import count
 from typing import Any
 
 import msgspec
@@ -8,14 +7,11 @@ import pytest
 from conversation_devices import Talk, Talker, new_message
 from pycrdt import Map
 from replicas import reader_of
+from run_edits import accepted, edit, end, keep, say, start
 
 from segue.auth.grants import Role
-from segue.document.edits import ContinueRun, Edit, EndRun, StartRun
-from segue.document.submission import Order
-from segue.document.verdict import Accepted, NoNews, Refused, Run, Verdict
+from segue.document.verdict import Accepted, NoNews, Refused, Run
 from segue.document.views import TurnView, ViewTurn
-
-_numbers = count(1)
 
 
 @pytest.fixture
@@ -28,14 +24,10 @@ def alice() -> Talker:
     return Talker("alice")
 
 
-def edit(talk: Talk, what: Edit) -> Verdict:
-    return talk.replica.edit(Order(next(_numbers), what))
-
-
 def started(talk: Talk, alice: Talker) -> None:
     alice.say("m1")
     talk.sync(alice)
-    assert isinstance(edit(talk, StartRun("m1", "a1", 1_000)), Accepted)
+    assert isinstance(edit(talk, start()), Accepted)
 
 
 def written(talk: Talk) -> Any:
@@ -53,7 +45,8 @@ def test_a_persons_message_gets_its_run_in_the_same_update(talk: Talk, alice: Ta
     assert verdict.runs == (Run("m1", "demo", "queued"),)
     assert verdict.summary is not None
     assert verdict.summary.open_runs == 1
-    assert talk.runs() == {"m1": {"agent": "demo", "status": "queued", "reply_to": "m1"}}
+    run = {"agent": "demo", "status": "queued", "reply_to": "m1", "number": 1}
+    assert talk.runs() == {"m1": run}
 
 
 def test_nobody_else_is_answered(talk: Talk, alice: Talker) -> None:
@@ -97,9 +90,9 @@ def test_an_answer_grows_and_ends(talk: Talk, alice: Talker) -> None:
     assert talk.path() == ["m1", "a1"]
     assert talk.stored()["a1"]["status"] == "streaming"
     for at, text in ((0, "Grüße "), (8, "👋")):
-        assert isinstance(edit(talk, ContinueRun("m1", at, text)), Accepted)
+        assert isinstance(edit(talk, say(at, text)), Accepted)
     assert written(talk) == "Grüße 👋"
-    ended = edit(talk, EndRun("m1", "done", 2_000))
+    ended = edit(talk, end("done"))
     assert isinstance(ended, Accepted)
     assert ended.summary is not None
     assert ended.summary.open_runs == 0
@@ -112,12 +105,13 @@ def test_an_answer_grows_and_ends(talk: Talk, alice: Talker) -> None:
 
 def test_each_step_may_come_twice(talk: Talk, alice: Talker) -> None:
     started(talk, alice)
-    assert isinstance(edit(talk, StartRun("m1", "a2", 1_000)), NoNews)
-    edit(talk, ContinueRun("m1", 0, "Hello"))
-    assert isinstance(edit(talk, ContinueRun("m1", 0, "Hello")), NoNews)
-    assert isinstance(edit(talk, ContinueRun("m1", 3, "?")), Refused)
-    edit(talk, EndRun("m1", "done", 2_000))
-    assert isinstance(edit(talk, EndRun("m1", "error", 3_000)), NoNews)
+    assert isinstance(edit(talk, start()), NoNews)
+    assert isinstance(edit(talk, start("m1", "a2")), Refused)
+    edit(talk, say(0, "Hello"))
+    assert isinstance(edit(talk, say(0, "Hello")), NoNews)
+    assert isinstance(edit(talk, say(3, "?")), Refused)
+    edit(talk, end("done"))
+    assert isinstance(edit(talk, end("error")), NoNews)
     assert written(talk) == "Hello"
     assert talk.runs()["m1"]["status"] == "done"
 
@@ -125,8 +119,8 @@ def test_each_step_may_come_twice(talk: Talk, alice: Talker) -> None:
 def test_what_the_agent_remembers_and_its_title(talk: Talk, alice: Talker) -> None:
     started(talk, alice)
     entry = msgspec.json.encode({"value": "Lisbon", "by": "demo", "observed_at": 5})
-    edit(talk, ContinueRun("m1", 0, "", {"trip.to": entry, "old": entry}, (), "To Lisbon"))
-    edit(talk, ContinueRun("m1", 0, "", {}, ("old", "never there")))
+    edit(talk, keep({"trip.to": entry, "old": entry}, (), "To Lisbon"))
+    edit(talk, keep({}, ("old", "never there")))
     context = reader_of(talk.replica).get("context", type=Map).to_py()
     assert context == {"trip.to": {"value": "Lisbon", "by": "demo", "observed_at": 5.0}}
     found = turn(talk)
@@ -138,12 +132,12 @@ def test_what_the_agent_remembers_and_its_title(talk: Talk, alice: Talker) -> No
 def test_an_agent_names_a_session_until_a_person_does(talk: Talk, alice: Talker) -> None:
     started(talk, alice)
     for title in ("To Lisbon", "To Porto"):
-        edit(talk, ContinueRun("m1", 0, title=title))
+        edit(talk, keep({}, title=title))
         assert talk.replica.summary.title == title
     talk.sync(alice)
     alice.map("session")["title"] = "Our trip"
     talk.sync(alice)
-    edit(talk, ContinueRun("m1", 0, title="To Faro"))
+    edit(talk, keep({}, title="To Faro"))
     assert talk.replica.summary.title == "Our trip"
 
 
@@ -151,13 +145,14 @@ def test_a_turn_is_the_path_to_what_was_asked_and_what_is_written(
     talk: Talk, alice: Talker
 ) -> None:
     started(talk, alice)
-    edit(talk, ContinueRun("m1", 0, "Hel"))
+    edit(talk, say(0, "Hel"))
     alice.say("m2")
     talk.sync(alice)
     found = turn(talk)
     assert found is not None
     assert [message.id for message in found.history] == ["m1"]
-    assert (found.written, found.started_at) == ("Hel", 1_000)
+    assert [part["text"] for part in found.parts] == ["Hel"]
+    assert found.started_at == 1_000
     assert talk.replica.view(ViewTurn("nobody's")) == b"null"
 
 
@@ -166,13 +161,13 @@ def test_a_stop_counts_at_once_and_nothing_is_written_behind_it(
     talk: Talk, alice: Talker, target: str
 ) -> None:
     started(talk, alice)
-    edit(talk, ContinueRun("m1", 0, "Hel"))
+    edit(talk, say(0, "Hel"))
     alice.ask("r", "stop", target)
     (verdict,) = talk.send(alice)
     assert isinstance(verdict, Accepted)
-    assert verdict.runs == (Run("m1", "demo", "cancelled"),)
-    assert isinstance(edit(talk, ContinueRun("m1", 3, "lo")), Refused)
-    assert isinstance(edit(talk, EndRun("m1", "done", 2_000)), NoNews)
+    assert verdict.runs == (Run("m1", "demo", "cancelled", "a1"),)
+    assert isinstance(edit(talk, say(3, "lo")), Refused)
+    assert isinstance(edit(talk, end("done")), NoNews)
     answer = talk.stored()["a1"]
     assert (answer["status"], written(talk)) == ("cancelled", "Hel")
     talk.sync(alice)
@@ -187,7 +182,7 @@ def test_one_that_waits_is_stopped_and_never_starts(talk: Talk, alice: Talker) -
     alice.ask("r", "stop", "m1")
     talk.sync(alice)
     assert talk.runs()["m1"]["status"] == "cancelled"
-    assert isinstance(edit(talk, StartRun("m1", "a1", 1_000)), Refused)
+    assert isinstance(edit(talk, start()), Refused)
     assert talk.path() == ["m1"]
 
 
@@ -206,34 +201,35 @@ def test_a_restart_finds_what_was_open(talk: Talk, alice: Talker) -> None:
     alice.ask("r", "stop", "m3")
     talk.sync(alice)
     talk.restart()
-    assert set(talk.replica.take_news()) == {
-        Run("m1", "demo", "active"),
-        Run("m2", "demo", "queued"),
-    }
+    # What is in line is told when its turn comes.
+    assert talk.replica.take_news() == (Run("m1", "demo", "active", "a1"),)
     assert talk.replica.take_news() == ()
     assert talk.replica.summary.open_runs == 2
 
 
 def test_what_was_cut_off_goes_on_in_the_same_answer(talk: Talk, alice: Talker) -> None:
     started(talk, alice)
-    edit(talk, ContinueRun("m1", 0, "Hel"))
-    edit(talk, EndRun("m1", "interrupted", 2_000))
+    edit(talk, say(0, "Hel"))
+    edit(talk, end("interrupted"))
     assert talk.stored()["a1"]["status"] == "interrupted"
     alice.ask("r", "resume", "a1")
     (verdict,) = talk.send(alice)
     assert isinstance(verdict, Accepted)
     assert verdict.runs == (Run("m1", "demo", "queued"),)
-    assert isinstance(edit(talk, StartRun("m1", "another", 3_000)), Accepted)
-    assert isinstance(edit(talk, StartRun("m1", "another", 3_000)), NoNews)
-    edit(talk, ContinueRun("m1", 3, "lo"))
-    edit(talk, EndRun("m1", "done", 4_000))
+    assert isinstance(edit(talk, start("m1", "again")), Accepted)
+    assert isinstance(edit(talk, start("m1", "again")), NoNews)
+    # The attempt that was given up comes too late, whatever it does.
+    assert isinstance(edit(talk, say(3, "p!")), Refused)
+    assert isinstance(edit(talk, end("error")), NoNews)
+    accepted(talk, say(3, "lo", attempt="again"))
+    accepted(talk, end("done", attempt="again"))
     assert written(talk) == "Hello"
     assert talk.path() == ["m1", "a1"]
 
 
 def test_only_what_was_cut_off_goes_on(talk: Talk, alice: Talker) -> None:
     started(talk, alice)
-    edit(talk, EndRun("m1", "done", 2_000))
+    edit(talk, end("done"))
     alice.ask("done", "resume", "m1")
     alice.ask("nobody's", "resume", "x")
     talk.sync(alice)
@@ -254,7 +250,7 @@ def test_runs_are_the_servers(talk: Talk, alice: Talker) -> None:
 def test_what_is_known_is_said_in_ones_own_name(talk: Talk, alice: Talker) -> None:
     started(talk, alice)
     entry = msgspec.json.encode({"value": "Lisbon", "by": "demo"})
-    edit(talk, ContinueRun("m1", 0, "", {"to": entry, "gone": entry}))
+    edit(talk, keep({"to": entry, "gone": entry}))
     talk.sync(alice)
     alice.map("context")["to"] = {"value": "Porto", "by": "alice"}
     del alice.map("context")["gone"]
@@ -269,9 +265,10 @@ def test_what_is_known_is_said_in_ones_own_name(talk: Talk, alice: Talker) -> No
 
 def test_an_answer_whose_text_is_gone_takes_no_more(talk: Talk, alice: Talker) -> None:
     started(talk, alice)
+    accepted(talk, say(0, "Hel"))
     device = Talker("demo")
     device.receive(talk.replica.state(b"\x00"))
     del device.map("messages")["a1"]["parts"]["0"]
     assert all(isinstance(verdict, Accepted) for verdict in talk.send(device, Role.AGENT))
-    assert isinstance(edit(talk, ContinueRun("m1", 0, "x")), Refused)
-    assert isinstance(edit(talk, EndRun("m1", "error", 2_000)), Accepted)
+    assert isinstance(edit(talk, say(3, "x")), Refused)
+    assert isinstance(edit(talk, end("error")), Accepted)

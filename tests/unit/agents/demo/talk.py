@@ -12,6 +12,7 @@ from segue.agents.port import (
     Json,
     Remember,
     TextDelta,
+    TextPart,
     Title,
     Turn,
     TurnMessage,
@@ -59,7 +60,8 @@ class Talk:
     def turn(self, written: str = "") -> Turn:
         session = TurnSession("s", self.title)
         history = tuple(self.history)
-        return Turn(history, dict(self.context), self.profile, session, self.now_ms, written)
+        parts = (TextPart(written),) if written else ()
+        return Turn(history, dict(self.context), self.profile, session, self.now_ms, parts)
 
     def apply(self, events: list[Event]) -> str:
         """Applies events as a session would; gives the text."""
