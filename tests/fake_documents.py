@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 import msgspec
 
 from segue.conversation.ports import Documents
-from segue.document.edits import AddMessage, Edit, SetSession
+from segue.document.edits import AddMessage, Edit, SetSession, StopRun
 from segue.document.views import (
     MessagesPage,
     MessageView,
+    RunView,
     SessionView,
     View,
     ViewMessage,
     ViewMessages,
+    ViewRun,
     ViewSession,
 )
 from segue.errors import SegueError
@@ -26,6 +28,7 @@ class FakeDocument:
     title: str = ""
     settings: dict[str, object] = field(default_factory=dict)
     messages: dict[str, MessageView] = field(default_factory=dict)
+    runs: dict[str, RunView] = field(default_factory=dict)
 
 
 class FakeDocuments(Documents):
@@ -49,6 +52,8 @@ class FakeDocuments(Documents):
                     found.settings = msgspec.json.decode(edit.settings)
             case AddMessage():
                 found.messages.setdefault(edit.id, _stored(found, edit))
+            case StopRun(run):
+                found.runs[run] = msgspec.structs.replace(found.runs[run], status="cancelled")
 
     async def view(self, document: DocumentId, view: View) -> bytes:
         await self._begin()
@@ -61,6 +66,8 @@ class FakeDocuments(Documents):
                 return msgspec.json.encode(shown)
             case ViewMessage(id):
                 return msgspec.json.encode(found.messages.get(id))
+            case ViewRun(id):
+                return msgspec.json.encode(found.runs.get(id))
             case ViewMessages(limit, before):
                 older = [each for each in messages if before is None or (each.seq or 0) < before]
                 return msgspec.json.encode(MessagesPage(older[-limit:], len(older) > limit))

@@ -40,6 +40,7 @@ from segue.conversation.homes import kept_homes
 from segue.conversation.listing import listing
 from segue.conversation.members import Members, MemberServices, OnChanged
 from segue.conversation.messages import Messages
+from segue.conversation.runs import Runs
 from segue.conversation.sessions import Sessions, SessionServices
 from segue.conversation.share_links import LinkServices, ShareLinks
 from segue.document.verdict import Summary
@@ -317,6 +318,7 @@ class Node:
             members=Members(members),
             links=ShareLinks(links),
             attempts=Attempts(_LINKS_OPENED, per_s=_MINUTE_S),
+            runs=Runs(services),
             verify=self._verify,
             max_body_bytes=settings.max_update_bytes,
         )

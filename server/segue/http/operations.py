@@ -21,6 +21,7 @@ from segue.auth.attempts import Attempts
 from segue.auth.tokens import Claims
 from segue.conversation.members import Members
 from segue.conversation.messages import Messages
+from segue.conversation.runs import Runs
 from segue.conversation.sessions import Sessions
 from segue.conversation.share_links import ShareLinks
 from segue.errors import Restarting, SegueError, StorageUnavailable, TooMany, Unauthenticated
@@ -91,6 +92,7 @@ class ApiServices:
     members: Members
     links: ShareLinks
     attempts: Attempts
+    runs: Runs
     verify: Callable[[str], Claims]
     max_body_bytes: int
     patience_s: float = PATIENCE_S

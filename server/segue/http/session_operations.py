@@ -14,7 +14,7 @@ from segue.conversation.messages import NewMessage
 from segue.conversation.sessions import NewSession
 from segue.document.edits import SetSession
 from segue.document.steps import JsonValue
-from segue.document.views import MessagesPage, MessageView
+from segue.document.views import MessagesPage, MessageView, RunView
 from segue.errors import InvalidRequest
 from segue.http import shapes
 from segue.http.operations import AnyOperation, ApiServices, Call, Nothing, Operation, Reply
@@ -87,6 +87,11 @@ async def list_messages(services: ApiServices, call: Call[shapes.MessagesQuery, 
     before, limit = _given(call.query.before), call.query.limit
     page = await services.messages.page(call.claims, call.session, before, limit)
     return Reply(HTTPStatus.OK, page)
+
+
+async def cancel_run(services: ApiServices, call: Call[Nothing, Nothing]) -> Reply:
+    """Cancels a run, in whatever state it is."""
+    return _ok(await services.runs.cancel(call.claims, call.session, call.path["run"]))
 
 
 _IN_SESSION: Final = (errors.InvalidName, errors.Forbidden, errors.Deleted)
@@ -164,6 +169,16 @@ OPERATIONS: Final[Sequence[AnyOperation]] = (
         body=Nothing,
         answers={HTTPStatus.OK: MessagesPage},
         errors=_IN_SESSION,
+    ),
+    Operation(
+        method="POST",
+        path=f"{_SESSION}/runs/{{run}}/cancel",
+        summary="Cancel a run; what its agent wrote stays",
+        run=cancel_run,
+        query=Nothing,
+        body=Nothing,
+        answers={HTTPStatus.OK: RunView},
+        errors=(*_IN_SESSION, errors.NotFound, errors.RefusedUpdate),
     ),
     *SHARING_OPERATIONS,
 )

@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from talking import AGENTS
 
 from servers import PostgresServer, SegueServer
 from stock_fixtures import device_host, host, postgres, session
 
 __all__ = ["device_host", "host", "postgres", "server", "session"]
-
-AGENTS = Path(__file__).parent / "agents_for_tests"
 
 
 @pytest.fixture

@@ -1,88 +1,27 @@
 """A person says something: an agent answers, on every device, whatever happens in between."""
 
-import itertools
-from collections.abc import Mapping
-from typing import Any
-
 import anyio
 import pytest
+from talking import (
+    LONG,
+    answer_to,
+    ask,
+    counted,
+    open_two,
+    read,
+    say,
+    shown,
+    text_of,
+    until_it_writes,
+    until_status,
+)
 
-from devices import Device, DeviceHost
+from devices import DeviceHost
 from http_client import HttpClient
 from servers import PostgresServer, SegueServer
 from waiting import until_it_is
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
-
-LONG = "100000"
-_numbers = itertools.count(1)
-
-
-def counted(to: int) -> str:
-    return "".join(f"{number} " for number in range(to))
-
-
-async def open_two(host: DeviceHost, server: SegueServer, session: str) -> list[Device]:
-    devices = await host.open_all(
-        ("hocuspocus", "y-websocket"), server.url, session, server.token("alice")
-    )
-    await host.wait_all(devices, synced=True)
-    return devices
-
-
-async def say(device: Device, text: str) -> str:
-    message = f"m{next(_numbers)}"
-    author = {"$json": {"kind": "user", "id": "alice"}}
-    part = {"type": "text", "text": {"$text": text}}
-    value = {"role": "user", "author": author, "parts": {"0": part}}
-    await device.put("messages", [message], value)
-    return message
-
-
-async def ask(device: Device, kind: str, target: str) -> str:
-    request = f"r{next(_numbers)}"
-    value = {"$json": {"kind": kind, "target": target, "by": "alice"}}
-    await device.put("requests", [request], value)
-    return request
-
-
-async def shown(device: Device, *path: str) -> Any:
-    found: Any = await device.roots()
-    for key in path:
-        found = found.get(key, {}) if isinstance(found, Mapping) else {}
-    return found
-
-
-async def answer_to(device: Device, message: str) -> Mapping[str, Any]:
-    """The answer as a device shows it; empty before there is one."""
-    answer = await shown(device, "runs", message, "message")
-    found: Mapping[str, Any] = await shown(device, "messages", answer) if answer else {}
-    return found
-
-
-async def read(client: HttpClient, session: str) -> list[dict[str, Any]]:
-    answer = await client.ask("GET", f"/v1/sessions/{session}/messages")
-    messages: list[dict[str, Any]] = answer.json["messages"]
-    return messages
-
-
-def text_of(answer: Mapping[str, Any]) -> str:
-    text: str = answer.get("parts", {}).get("0", {}).get("text") or ""
-    return text
-
-
-async def until_status(device: Device, message: str, *statuses: str) -> None:
-    async def is_there() -> bool:
-        return await shown(device, "runs", message, "status") in statuses
-
-    await until_it_is(is_there)
-
-
-async def until_it_writes(device: Device, message: str, at_least: int = 20) -> None:
-    async def writes() -> bool:
-        return len(text_of(await answer_to(device, message))) >= at_least
-
-    await until_it_is(writes)
 
 
 async def test_an_answer_streams_to_all_devices(

@@ -17,6 +17,7 @@ from segue.auth.tokens import Claims
 from segue.conversation.guests import Guests
 from segue.conversation.members import Members, MemberServices
 from segue.conversation.messages import Messages
+from segue.conversation.runs import Runs
 from segue.conversation.sessions import Sessions, SessionServices
 from segue.conversation.share_links import LinkServices, ShareLinks
 from segue.http.openapi import openapi_route
@@ -86,6 +87,7 @@ class Scene:
                 )
             ),
             attempts=Attempts(MAX_ATTEMPTS, per_s=3600),
+            runs=Runs(services),
             verify=lambda text: tokens.verify(SECRET, text, now=NOW_MS / 1000),
             max_body_bytes=MAX_BODY,
         )

@@ -8,6 +8,7 @@ from api_scene import NOW_MS, Scene, token
 
 from asgi import Answer
 from segue.auth.grants import Role
+from segue.document.views import RunView
 from segue.errors import Deleted, RefusedUpdate
 from segue.ids import DocumentId
 
@@ -269,3 +270,15 @@ async def test_an_id_makes_a_message_repeatable_too(scene: Scene) -> None:
     for text, user in (("Bye", "alice"), ("Hello", "carol")):
         answer = await scene.ask("POST", MESSAGES, {"id": "m1", "text": text}, user=user)
         assert code(answer) == (409, "conflict")
+
+
+async def test_a_run_is_cancelled_by_who_may_write(scene: Scene) -> None:
+    run = RunView("m1", "demo", "active", "m1", message="a1")
+    scene.documents.open[DocumentId("trip")].runs["m1"] = run
+    path = f"{TRIP}/runs/m1/cancel"
+    assert code(await scene.ask("POST", path, user="vic")) == (403, "forbidden")
+    assert code(await scene.ask("POST", path, user="mallory")) == (403, "forbidden")
+    cancelled = await scene.ask("POST", path, user="carol")
+    assert (cancelled.status, cancelled.json["status"]) == (200, "cancelled")
+    unknown = await scene.ask("POST", f"{TRIP}/runs/m2/cancel")
+    assert code(unknown) == (404, "not_found")
