@@ -27,7 +27,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
-from segue.agents.loading import load_agent
+from segue.agents.loading import ModelOptions, load_agent
 from segue.agents.port import Agent
 from segue.agents.runner import running_agents
 from segue.auth import tokens
@@ -385,7 +385,13 @@ async def _drain(commits: GroupCommit) -> None:
 def _agents(settings: Settings) -> dict[str, Agent]:
     if settings.agent_spec is None:
         return {}
-    agent = load_agent(settings.agent_spec)
+    options = ModelOptions(
+        settings.agent_model,
+        settings.agent_instructions,
+        settings.openai_api_key or "",
+        settings.openai_base_url,
+    )
+    agent = load_agent(settings.agent_spec, options)
     return {agent.name: agent}
 
 

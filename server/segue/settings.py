@@ -118,7 +118,19 @@ class Settings:
         "SEGUE_AGENT",
         "",
         values.text,
-        "Who answers: `demo`, `none`, or `module:factory` of yours. `segue dev` has the demo.",
+        "Who answers: `demo`, `openai`, `none`, or `module:factory` of yours. `segue dev` has the demo.",
+    )
+    agent_model: str = _from(
+        "SEGUE_AGENT_MODEL", "", values.text, "Model that the agent `openai` asks."
+    )
+    agent_instructions: str = _from(
+        "SEGUE_AGENT_INSTRUCTIONS", "", values.text, "What the agent `openai` is told to be."
+    )
+    openai_api_key: str | None = _from_hidden(
+        "OPENAI_API_KEY", values.text, "Key for the model's server.", "sk-..."
+    )
+    openai_base_url: str = _from(
+        "OPENAI_BASE_URL", "", values.text, "Another server that speaks OpenAI's Chat Completions."
     )
     max_frame_bytes: int = _from(
         "SEGUE_MAX_FRAME", "16MiB", values.size, "Largest frame a device may send."

@@ -13,6 +13,8 @@ from segue.agents.port import (
     Data,
     Event,
     Forget,
+    Json,
+    Metadata,
     PartEvent,
     ReasoningDelta,
     Remember,
@@ -40,13 +42,14 @@ class Batch:
     parts: list[PartEvent] = field(default_factory=list)
     entries: dict[str, Remember | None] = field(default_factory=dict)
     title: str = ""
+    metadata: dict[str, Json] = field(default_factory=dict)
     bytes: int = 0
     """About how many it has."""
 
     @property
     def is_empty(self) -> bool:
         """Tells whether nothing came."""
-        return not (self.parts or self.entries or self.title)
+        return not (self.parts or self.entries or self.title or self.metadata)
 
     def add(self, event: Event) -> None:
         """Takes one event in."""
@@ -58,6 +61,8 @@ class Batch:
                 self.entries[key] = None
             case Title(text):
                 self.title = text
+            case Metadata(key, value):
+                self.metadata[key] = value
             case _:
                 self.parts.append(event)
 
@@ -145,7 +150,7 @@ def _size(event: Event) -> int:
     match event:
         case TextDelta(text) | ReasoningDelta(text) | Title(text):
             return len(text)
-        case ToolCall() | ToolOutput() | Data() | Remember():
+        case ToolCall() | ToolOutput() | Data() | Remember() | Metadata():
             return _EVENT_BYTES + len(repr(event))
         case _:
             return _EVENT_BYTES

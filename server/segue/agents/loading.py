@@ -2,20 +2,35 @@
 
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from segue.agents.port import Agent
 from segue.errors import ConfigurationError
 
-_FORMS: Final = "Give `demo`, or `module:factory` where factory() returns the agent."
+_FORMS: Final = "Give `demo`, `openai`, or `module:factory` where factory() returns the agent."
 
 
-def load_agent(spec: str) -> Agent:
-    """Builds the agent that `spec` names: `demo`, or `module:factory`, called without arguments.
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """What the agent `openai` is built with; empty is not set."""
+
+    model: str = ""
+    instructions: str = ""
+    api_key: str = ""
+    base_url: str = ""
+
+
+def load_agent(spec: str, options: ModelOptions) -> Agent:
+    """Builds the agent that `spec` names.
+
+    That is `demo`, `openai` with `options`, or `module:factory`, called without arguments.
 
     Raises:
         ConfigurationError: there is no such agent, or what the factory gave is none.
     """
+    if spec == "openai":
+        return _model_agent(options)
     if spec == "demo":
         spec = "segue.agents.demo:DemoAgent"
     agent = _factory(spec)()
@@ -27,6 +42,33 @@ def load_agent(spec: str) -> Agent:
             " `respond(turn)`, an async generator. See segue.agents.port.Agent."
         )
     return agent  # type: ignore[no-any-return]  # checked above as far as it can be
+
+
+def _model_agent(options: ModelOptions) -> Agent:
+    try:
+        openai, agent = (
+            importlib.import_module(name) for name in ("openai", "segue.agents.openai.agent")
+        )
+    except ImportError as error:
+        raise ConfigurationError(
+            "The agent `openai` needs packages that are not installed: pip install 'segue[agents]'."
+        ) from error
+    if not options.model:
+        raise ConfigurationError(
+            "SEGUE_AGENT_MODEL is not set; the agent `openai` asks that model."
+            " Example: SEGUE_AGENT_MODEL=gpt-5-mini"
+        )
+    if not (options.api_key or options.base_url):
+        raise ConfigurationError(
+            "OPENAI_API_KEY is not set. Set it, or OPENAI_BASE_URL for a server that asks for none."
+        )
+    client = openai.AsyncOpenAI(
+        api_key=options.api_key or "none", base_url=options.base_url or None
+    )
+    built: Agent = agent.OpenAIAgent(
+        options.model, instructions=options.instructions, client=client
+    )
+    return built
 
 
 def _factory(spec: str) -> Callable[[], Any]:

@@ -5,7 +5,7 @@ changes as events. Who runs it applies them in order and makes them durable.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -103,6 +103,8 @@ class Turn:
     """When the run began, in ms since 1970; the same again when it is resumed."""
     parts: tuple[Part, ...] = ()
     """What the answer already holds, if it goes on: after a crash, or after people decided."""
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    """What the answer's metadata already hold."""
 
     @property
     def written(self) -> str:
@@ -223,9 +225,17 @@ class Data:
     data: Json
 
 
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Sets one field of the answer's metadata, which pages may show: `usage`, `model`..."""
+
+    key: str
+    value: Json
+
+
 ToolEvent: TypeAlias = ToolStart | ToolOutput | ToolError | AskApproval | AskPerson
 PartEvent: TypeAlias = TextDelta | ReasoningDelta | ToolCall | ToolEvent | Source | Data
-Event: TypeAlias = PartEvent | Remember | Forget | Title
+Event: TypeAlias = PartEvent | Metadata | Remember | Forget | Title
 """What an agent may do. Whoever handles events matches all of them, so that a new kind can't be missed."""
 
 

@@ -233,7 +233,10 @@ class Runner:
         }
         forgotten = tuple(key for key, entry in batch.entries.items() if entry is None)
         steps = composer.steps(batch.parts)
-        return ContinueRun(work.run.id, work.attempt, steps, remembered, forgotten, batch.title)
+        metadata = {key: msgspec.json.encode(value) for key, value in batch.metadata.items()}
+        return ContinueRun(
+            work.run.id, work.attempt, steps, remembered, forgotten, batch.title, metadata
+        )
 
     async def _profile(self, user: UserId) -> Mapping[str, Mapping[str, object]]:
         try:

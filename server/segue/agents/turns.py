@@ -58,6 +58,7 @@ def turn_of(
         session=TurnSession(document, view.title),
         now_ms=view.started_at,
         parts=_parts(view.parts),
+        metadata=cast(Mapping[str, Json], view.metadata) if isinstance(view.metadata, dict) else {},
     )
 
 

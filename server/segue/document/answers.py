@@ -69,6 +69,17 @@ def show(root: Roots, answer: object, status: str) -> None:
         message["status"] = status
 
 
+def add_metadata(root: Roots, answer: object, metadata: JsonObject) -> None:
+    """Sets fields of an answer's metadata."""
+    message = root(MESSAGES).get(answer) if isinstance(answer, str) else None
+    if not isinstance(message, Map):
+        return
+    known = message.get("metadata")
+    then = {**(known if isinstance(known, dict) else {}), **metadata}
+    if then != (known or {}):
+        message["metadata"] = then
+
+
 def end_texts(root: Roots, answer: object) -> None:
     """Says of all texts that nothing is added any more."""
     for part in _maps(parts_of(root, answer)):

@@ -70,6 +70,7 @@ class StartRun(msgspec.Struct, frozen=True, tag="start_run"):
 class ContinueRun(msgspec.Struct, frozen=True, tag="continue_run"):
     """Takes steps in the answer of an active run, and keeps what its agent remembers or names.
 
+    `metadata` are fields of the answer's metadata as JSON; others stay.
     `title` names a session that no person has named. `remembered` are context entries as JSON, by key.
     """
 
@@ -79,6 +80,7 @@ class ContinueRun(msgspec.Struct, frozen=True, tag="continue_run"):
     remembered: dict[str, JsonValue] = {}
     forgotten: tuple[str, ...] = ()
     title: str = ""
+    metadata: dict[str, JsonValue] = {}
 
 
 class EndRun(msgspec.Struct, frozen=True, tag="end_run"):

@@ -142,6 +142,7 @@ def _turn(root: Roots, conversation: Conversation, run: str) -> TurnView | None:
         title=title_of(root),
         parts=answer.parts if answer else [],
         started_at=_whole(plain(value.get("started_at"))),
+        metadata=answer.metadata if answer else None,
     )
 
 

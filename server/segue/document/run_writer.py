@@ -57,11 +57,13 @@ def _go_on(root: Roots, edit: ContinueRun) -> Change | None:
         raise Refusal("the answer is gone")
     writes = answers.plan(parts, edit.steps, edit.attempt)
     remembered = {key: stored_value(entry) for key, entry in edit.remembered.items()}
+    metadata = {key: stored_value(entry) for key, entry in edit.metadata.items()}
 
     def change(root: Roots) -> Touched:
         for write in writes:
             write()
         _remember(root, remembered, edit.forgotten)
+        answers.add_metadata(root, value.get("message"), metadata)
         session = root(SESSION)
         if edit.title and session.get(TITLE) in (None, "", session.get(NAMED)):
             session[TITLE] = session[NAMED] = edit.title

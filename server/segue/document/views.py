@@ -109,7 +109,7 @@ class RunView(msgspec.Struct, frozen=True, omit_defaults=True):
 class TurnView(msgspec.Struct, frozen=True):
     """What the agent of a run is given: the path to the message to be answered, and what is known.
 
-    `parts` are what its answer already holds; `started_at` is when the run last began, in milliseconds
+    `parts` and `metadata` are what its answer already holds; `started_at` is when the run last began, in milliseconds
     since 1970.
     """
 
@@ -118,3 +118,4 @@ class TurnView(msgspec.Struct, frozen=True):
     title: str
     parts: list[dict[str, object]]
     started_at: int
+    metadata: object = None

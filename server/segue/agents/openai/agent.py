@@ -1,0 +1,185 @@
+"""An agent that is a language model behind OpenAI's Chat Completions, with tools."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any, Final, cast
+
+import openai
+import structlog
+from openai import AsyncOpenAI
+
+from segue.agents.openai.failures import (
+    ModelFailed,
+    check_whole,
+    is_worth_another_try,
+    readable,
+)
+from segue.agents.openai.reply import Delta, Reply
+from segue.agents.openai.transcript import Message, messages
+from segue.agents.parts import Parts
+from segue.agents.port import (
+    AskApproval,
+    AskPerson,
+    Event,
+    Json,
+    Metadata,
+    Title,
+    ToolError,
+    ToolEvent,
+    ToolOutput,
+    ToolPart,
+    ToolStart,
+    Turn,
+)
+from segue.agents.tools import BadArguments, Tool
+
+log = structlog.get_logger()
+
+_MAX_ROUNDS: Final = 20
+"""Requests for one answer: a model that only calls tools comes to an end."""
+
+_TRIES: Final = 3
+_PAUSE_S: Final = 0.5
+_MAX_TITLE: Final = 60
+_MAX_ERROR: Final = 500
+
+
+class OpenAIAgent:
+    """Answers with a model; runs its tools, asks people where a tool wants that, records usage."""
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        instructions: str = "",
+        tools: Sequence[Tool] = (),
+        name: str = "assistant",
+        client: AsyncOpenAI | None = None,
+    ) -> None:
+        """Builds it; without a `client` of yours the SDK's own settings count (OPENAI_API_KEY...)."""
+        self.name = name
+        self._model = model
+        self._instructions = instructions
+        self._tools = {tool.name: tool for tool in tools}
+        self._client = client or AsyncOpenAI()
+
+    async def respond(self, turn: Turn) -> AsyncGenerator[Event, None]:
+        """Gives the answer in rounds of a model's reply and its tool calls; see the port."""
+        if not turn.session.title and (title := _title(turn)):
+            yield title
+        parts, usage = Parts(turn.parts), _usage(turn)
+        for _ in range(_MAX_ROUNDS):
+            for call in parts.open_calls:
+                async with aclosing(self._settle(call, turn)) as events:
+                    async for event in events:
+                        parts.add(event)
+                        yield event
+            if parts.open_calls:
+                return  # people decide
+            reply = Reply()
+            given = messages(self._instructions, turn, parts.all)
+            async with aclosing(self._reply(reply, given)) as deltas:
+                async for delta in deltas:
+                    parts.add(delta)
+                    yield delta
+            yield _used(usage, reply, self._model)
+            taken = {part.id for part in parts.all if isinstance(part, ToolPart)}
+            calls = list(reply.calls(taken))
+            for called in calls:
+                parts.add(called)
+                yield called
+            if not calls:
+                return
+        raise ModelFailed(f"The model called tools {_MAX_ROUNDS} times in a row without an answer.")
+
+    async def _settle(self, call: ToolPart, turn: Turn) -> AsyncGenerator[ToolEvent, None]:
+        """Brings a call to its result, or asks people for what it needs."""
+        tool = self._tools.get(call.name)
+        if tool is None:
+            yield ToolError(call.id, "There is no such tool.")
+            return
+        try:
+            tool.check(call.args)
+        except BadArguments as error:
+            yield ToolError(call.id, str(error)[:_MAX_ERROR])
+            return
+        if tool.by_person:
+            yield AskPerson(call.id)
+        elif tool.needs_approval and call.state != "approval-responded":
+            yield AskApproval(call.id)
+        else:
+            yield ToolStart(call.id, tool.is_repeatable)
+            yield await self._run(tool, call, turn)
+
+    async def _run(self, tool: Tool, call: ToolPart, turn: Turn) -> ToolEvent:
+        try:
+            return ToolOutput(call.id, await tool.run(call.args, turn))
+        except Exception as error:
+            log.warning("tool.failed", tool=tool.name, session=turn.session.id, exc_info=error)
+            return ToolError(call.id, str(error)[:_MAX_ERROR] or "The tool failed.")
+
+    async def _reply(self, reply: Reply, given: list[Message]) -> AsyncGenerator[Delta, None]:
+        """Streams a reply, tried again only while nobody has seen anything of it."""
+        for number in range(_TRIES):
+            has_begun = False
+            try:
+                async with aclosing(self._stream(reply, given)) as deltas:
+                    async for delta in deltas:
+                        has_begun = True
+                        yield delta
+                return
+            except (openai.OpenAIError, ModelFailed, ValueError) as error:
+                is_last = has_begun or number == _TRIES - 1
+                if is_last or not is_worth_another_try(error):
+                    raise ModelFailed(readable(error)) from error
+            reply.clear()
+            await asyncio.sleep(_PAUSE_S * 2**number)
+
+    async def _stream(self, reply: Reply, given: list[Message]) -> AsyncGenerator[Delta, None]:
+        stream = await self._client.chat.completions.create(
+            model=self._model,
+            messages=cast(Any, given),
+            stream=True,
+            stream_options={"include_usage": True},
+            **self._offered(),
+        )
+        async with stream:  # whatever ends this closes the HTTP stream
+            async for chunk in stream:
+                for delta in reply.take(chunk):
+                    yield delta
+        check_whole(reply)
+
+    def _offered(self) -> dict[str, Any]:
+        functions = [
+            {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+            for tool in self._tools.values()
+        ]
+        offered = [{"type": "function", "function": function} for function in functions]
+        return {"tools": offered} if offered else {}
+
+
+def _usage(turn: Turn) -> dict[str, int]:
+    known = turn.metadata.get("usage")
+    found = known if isinstance(known, dict) else {}
+    return {
+        key: int(value) if isinstance(value := found.get(key), int | float) else 0
+        for key in ("input_tokens", "output_tokens")
+    }
+
+
+def _used(usage: dict[str, int], reply: Reply, model: str) -> Metadata:
+    usage["input_tokens"] += reply.input_tokens
+    usage["output_tokens"] += reply.output_tokens
+    used: dict[str, Json] = {**usage, "model": model}
+    return Metadata("usage", used)
+
+
+def _title(turn: Turn) -> Title | None:
+    """Names the session after its first message: a model asked for a title would cost a request."""
+    first = next((message.text for message in turn.history if message.role == "user"), "")
+    words = " ".join(first.split())
+    if not words:
+        return None
+    cut = words if len(words) <= _MAX_TITLE else words[:_MAX_TITLE].rsplit(" ", 1)[0] + "…"
+    return Title(cut)
