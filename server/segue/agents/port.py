@@ -240,7 +240,10 @@ Event: TypeAlias = PartEvent | Metadata | Remember | Forget | Title
 
 
 class Agent(Protocol):
-    """A program that answers. One instance serves all sessions at once and keeps nothing between turns."""
+    """A program that answers. One instance serves all sessions at once and keeps nothing between turns.
+
+    If it has `async def aclose()`, that is called at the end of the node.
+    """
 
     @property
     def name(self) -> str:

@@ -274,3 +274,14 @@ async def running_agents(
             yield runner
         finally:
             await runner.close()
+            for agent in agents.values():
+                await _let_go(agent)
+
+
+async def _let_go(agent: Agent) -> None:
+    close = getattr(agent, "aclose", None)
+    try:
+        if close is not None:
+            await close()
+    except Exception:  # an agent may fail in any way, and the node still ends
+        log.exception("agent.not_closed", agent=agent.name)

@@ -93,6 +93,10 @@ class OpenAIAgent:
                 return
         raise ModelFailed(f"The model called tools {_MAX_ROUNDS} times in a row without an answer.")
 
+    async def aclose(self) -> None:
+        """Closes its connections."""
+        await self._client.close()
+
     async def _settle(self, call: ToolPart, turn: Turn) -> AsyncGenerator[ToolEvent, None]:
         """Brings a call to its result, or asks people for what it needs."""
         tool = self._tools.get(call.name)
@@ -132,7 +136,7 @@ class OpenAIAgent:
             except (openai.OpenAIError, ModelFailed, ValueError) as error:
                 is_last = has_begun or number == _TRIES - 1
                 if is_last or not is_worth_another_try(error):
-                    raise ModelFailed(readable(error)) from error
+                    raise ModelFailed(readable(error, has_begun=has_begun)) from error
             reply.clear()
             await asyncio.sleep(_PAUSE_S * 2**number)
 

@@ -53,10 +53,12 @@ def check_whole(reply: Reply) -> None:
             raise ModelFailed(f"The model ended its answer early ({other[:_MAX_DETAIL]}).")
 
 
-def readable(error: Exception) -> str:
-    """Gives what happened, and the next step."""
+def readable(error: Exception, *, has_begun: bool) -> str:
+    """Gives what happened, and the next step; `has_begun`: people saw some of the answer."""
     if isinstance(error, ModelFailed):
         return str(error)
+    if has_begun and isinstance(error, openai.APIConnectionError):
+        return _BROKE_OFF
     for kinds, text in _TEXTS:
         if isinstance(error, kinds):
             return text

@@ -1,0 +1,67 @@
+"""A session whose agent is a model: all devices see its answers, what they cost, and what went wrong."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from talking import answer_to, ask, open_two, say, shown, text_of, until_it_writes, until_status
+
+from devices import DeviceHost
+from models import Model, replies, says
+from servers import PostgresServer, SegueServer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[Model]:
+    async with Model.started() as started:
+        yield started
+
+
+@pytest.fixture
+async def server(
+    postgres: PostgresServer, tmp_path: Path, model: Model
+) -> AsyncIterator[SegueServer]:
+    async with SegueServer.started(
+        tmp_path,
+        database_url=await postgres.new_database(),
+        SEGUE_AGENT="openai",
+        SEGUE_AGENT_MODEL="gpt-5",
+        SEGUE_AGENT_INSTRUCTIONS="You plan trips.",
+        OPENAI_BASE_URL=model.base_url,
+    ) as started:
+        yield started
+
+
+async def test_it_answers_is_stopped_and_says_what_went_wrong(
+    host: DeviceHost, server: SegueServer, session: str, model: Model
+) -> None:
+    usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+    long = " ".join(str(number) for number in range(5_000))
+    await model.script(
+        says("Lisbon.", to="Where", response={"usage": usage}),
+        says(long, to="Count", chunkSize=8, latency=5),
+        replies({"error": {"message": "no"}, "status": 401}, to="Secret"),
+    )
+    phone, laptop = devices = await open_two(host, server, session)
+    first = await say(phone, "Where to?")
+    await until_status(laptop, first, "done")
+    answer = await answer_to(laptop, first)
+    assert text_of(answer) == "Lisbon."
+    cost = {"input_tokens": 11, "output_tokens": 7, "model": "gpt-5"}
+    assert answer["metadata"] == {"usage": cost}
+    assert await shown(phone, "session", "title") == "Where to?"
+    second = await say(laptop, "Count")
+    await until_it_writes(phone, second)
+    await ask(phone, "stop", second)
+    await until_status(laptop, second, "cancelled")
+    assert long.startswith(text_of(await answer_to(laptop, second)))
+    third = await say(phone, "Secret?")
+    await until_status(laptop, third, "error")
+    assert "OPENAI_API_KEY" in await shown(laptop, "runs", third, "error")
+    await host.equal(devices)
+    asked = (await model.requests())[-1]["messages"]
+    assert [message["role"] for message in asked] == [
+        "system", "user", "assistant", "user", "assistant", "user",
+    ]  # fmt: skip
