@@ -1,5 +1,6 @@
 """A session whose agent is a model: all devices see its answers, what they cost, and what went wrong."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from talking import answer_to, ask, open_two, say, shown, text_of, until_it_writ
 from devices import DeviceHost
 from models import Model, replies, says
 from servers import PostgresServer, SegueServer
+
+README = (Path(__file__).parents[3] / "README.md").read_text()
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -32,6 +35,34 @@ async def server(
         OPENAI_BASE_URL=model.base_url,
     ) as started:
         yield started
+
+
+async def test_the_planner_of_the_readme_asks_before_it_holds_a_seat(
+    host: DeviceHost, postgres: PostgresServer, tmp_path: Path, session: str, model: Model
+) -> None:
+    code = re.search(r"<!-- test: model -->\n```py\n(.*?)```", README, re.DOTALL)
+    assert code is not None
+    (tmp_path / "mine.py").write_text(code[1])
+    calls = {"toolCalls": [{"id": "c1", "name": "hold_seat", "arguments": {"seat": "12A"}}]}
+    await model.script(replies(calls, turn=0), says("Done.", turn=1))
+    async with SegueServer.started(
+        tmp_path,
+        database_url=await postgres.new_database(),
+        SEGUE_AGENT="mine:planner",
+        OPENAI_API_KEY="k",
+        OPENAI_BASE_URL=model.base_url,
+        PYTHONPATH=str(tmp_path),
+    ) as server:
+        phone, laptop = devices = await open_two(host, server, session)
+        message = await say(phone, "Hold 12A")
+        await until_status(laptop, message, "suspended")
+        assert await shown(laptop, "runs", message, "waiting_for") == ["c1"]
+        await ask(laptop, "approve", "c1", {"approved": True})
+        await until_status(phone, message, "done")
+        await host.equal(devices)
+        call, text = (await answer_to(phone, message))["parts"].values()
+        assert call["output"] == "12A is held for 15 minutes"
+        assert text["text"] == "Done."
 
 
 async def test_it_answers_is_stopped_and_says_what_went_wrong(

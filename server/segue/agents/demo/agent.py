@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final
 
-from segue.agents.demo import memory
+from segue.agents.demo import memory, seat
 from segue.agents.demo.intents import Intent, wants
 from segue.agents.demo.plan import MARK
 from segue.agents.demo.reading import read
@@ -53,13 +53,29 @@ class DemoAgent:
 
     async def respond(self, turn: Turn) -> AsyncIterator[Event]:
         """Gives facts and title first, then the text word by word; see the port for the guarantees."""
+        if (call := seat.call_in(turn)) is not None:
+            events, text = seat.go_on(turn, call)
+            for event in events:
+                yield event
+            async for event in self._say(text):
+                yield event
+            return
         today = datetime.fromtimestamp(turn.now_ms / 1000, UTC).date()
         learned = self._learn(turn, today)
         for event in learned.events:
             yield event
         if title := _title(turn, learned):
             yield title
-        for piece in _PIECE.findall(_rest(_text(turn, learned, today), turn.written)):
+        text = _text(turn, learned, today)
+        offers = seat.is_wanted(turn, learned.intent, learned.after)
+        async for event in self._say(_rest(text + seat.OFFER * offers, turn.written)):
+            yield event
+        if offers:
+            for event in seat.ask(turn, learned.after):
+                yield event
+
+    async def _say(self, text: str) -> AsyncIterator[Event]:
+        for piece in _PIECE.findall(text):
             await asyncio.sleep(self._pace_s)
             yield TextDelta(piece)
 
