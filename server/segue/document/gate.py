@@ -19,11 +19,12 @@ from typing import Final
 
 from segue.auth.grants import Role
 from segue.document.content import DELETED, GC, Refusal
+from segue.document.feed import Subject, subject_of
 from segue.document.grants import Known, Memory, Review, identity_of
 from segue.document.places import Part, Place, Places
 from segue.document.ranges import DeleteSet, Ranges, covers
 from segue.document.update import Id, ParsedUpdate, Section, Struct
-from segue.ids import UserId
+from segue.ids import SERVER, UserId
 
 READ_ONLY: Final = "a viewer may only read"
 
@@ -59,6 +60,7 @@ class Touched:
     messages: dict[str, None] = field(default_factory=dict)
     requests: dict[str, None] = field(default_factory=dict)
     session: bool = False
+    subjects: dict[Subject, None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.messages or self.requests or self.session)
@@ -74,6 +76,11 @@ class Touched:
                 self.session = True
             case _:
                 pass
+
+    def change(self, place: Place) -> None:
+        """Takes note for those who follow changes, and for nobody else."""
+        if subject := subject_of(place):
+            self.subjects[subject] = None
 
 
 @dataclass(slots=True)
@@ -198,6 +205,7 @@ class Gate:
         if review is not None:
             self._review_deletes(draft, review, deletes)
             review.settle(draft.parsed.deletes)
+        self._note_losses(draft, deletes, writer)
 
     def _integrate(self, draft: _Draft, client: int, until: int, review: Review | None) -> None:
         """Goes through a client's structs up to a clock, and first through what they wait for.
@@ -261,6 +269,7 @@ class Gate:
         if place.part is not Part.NONE:
             self._holds_conversation = True
             draft.touched.add(place)
+            draft.touched.change(place)
             if review is None:
                 self._memory.insert(struct, place, draft.parsed.data)
             else:
@@ -301,6 +310,23 @@ class Gate:
         for place in touched:
             review.delete(place)
             draft.touched.add(place)
+
+    def _note_losses(self, draft: _Draft, deletes: dict[int, Ranges], writer: Writer) -> None:
+        """Notes what only lost something: what something was put into as well is noted already."""
+        if not self._holds_conversation:
+            return
+        noted = draft.touched.subjects
+        if all(subject_of(place) in noted for place in self._followed_in(deletes)):
+            return
+        # A returning device sends all deletes there ever were: those are no change. The server's own
+        # are exact, and in the CRDT already.
+        if writer.user != SERVER:
+            self._refresh()
+        for place in self._followed_in(self._deleted.missing(deletes)):
+            draft.touched.change(place)
+
+    def _followed_in(self, deletes: dict[int, Ranges]) -> list[Place]:
+        return [place for place in self._parts_in(deletes) if subject_of(place)]
 
     def _is_foreign(self, place: Place, review: Review) -> bool:
         if place.part in (Part.SESSION, Part.CONTEXT):

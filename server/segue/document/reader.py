@@ -1,16 +1,19 @@
 """Answers views from a document. Total: whatever members wrote, it gives the promised shapes."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
 from pycrdt import Array, Map, Text
 
+from segue.document.changes import changes
 from segue.document.conversation import Conversation, title_of
 from segue.document.crdt import Roots
 from segue.document.edits import Author
+from segue.document.feed import Feed, Kind, Subject
 from segue.document.runs import run_at
-from segue.document.schema import CONTEXT, MESSAGES, PROFILE, SESSION, SETTINGS, SUPERSEDES
+from segue.document.schema import CONTEXT, MESSAGES, PROFILE, RUNS, SESSION, SETTINGS, SUPERSEDES
 from segue.document.views import (
     MAX_PAGE,
     MessagesPage,
@@ -19,6 +22,7 @@ from segue.document.views import (
     SessionView,
     TurnView,
     View,
+    ViewChanges,
     ViewMessage,
     ViewMessages,
     ViewProfile,
@@ -35,7 +39,7 @@ _SCALARS: Final = (bool, int, float, str, bytes)
 _MAX_EXACT: Final = 1 << 53
 
 
-def answer(root: Roots, conversation: Conversation, view: View) -> bytes:
+def answer(root: Roots, conversation: Conversation, feed: Feed, view: View) -> bytes:
     """Gives the JSON that answers a view."""
     found: object = None
     match view:
@@ -51,6 +55,8 @@ def answer(root: Roots, conversation: Conversation, view: View) -> bytes:
             found = _run(root, id)
         case ViewProfile():
             found = _entries(root, PROFILE)
+        case ViewChanges():
+            found = changes(feed, partial(_subject, root, conversation), view)
     return msgspec.json.encode(found, order="deterministic")  # that of the CRDT changes
 
 
@@ -126,6 +132,19 @@ def _session(root: Roots, conversation: Conversation) -> SessionView:
         last_seq=conversation.last_seq,
         settings=settings if isinstance(settings, dict) else {},
     )
+
+
+def _subject(root: Roots, conversation: Conversation, subject: Subject) -> object:
+    kind, key = subject
+    match kind:
+        case Kind.MESSAGE:
+            return _message(root, conversation, key)
+        case Kind.RUN:
+            return plain(root(RUNS).get(key))
+        case Kind.CONTEXT:
+            return plain(root(CONTEXT).get(key))
+        case Kind.SESSION:
+            return _session(root, conversation)
 
 
 def _turn(root: Roots, conversation: Conversation, run: str) -> TurnView | None:

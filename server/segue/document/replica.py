@@ -13,6 +13,7 @@ from segue.document import snapshot as snapshots
 from segue.document.content import Refusal
 from segue.document.conversation import Conversation
 from segue.document.crdt import Crdt, Failed, Roots
+from segue.document.feed import Feed
 from segue.document.gate import READ_ONLY, Admission, Gate, MissingPast, Writer
 from segue.document.ranges import Ranges
 from segue.document.run_writer import Change
@@ -59,6 +60,7 @@ class Replica:
         self._crdt = Crdt()
         self._gate = Gate(self._deleted_now)
         self._conversation = Conversation(self._gate.known, agents)
+        self._feed = Feed()
         self._gated = gated
 
     @classmethod
@@ -140,7 +142,9 @@ class Replica:
             Broken: the CRDT failed on it.
         """
         try:
-            return self._crdt.read(lambda root: reader.answer(root, self._conversation, view))
+            return self._crdt.read(
+                lambda root: reader.answer(root, self._conversation, self._feed, view)
+            )
         except Failed as failure:
             raise Broken(None, str(failure)) from failure
 
@@ -182,7 +186,7 @@ class Replica:
                 return b""
         except Failed as failure:
             raise Broken(None, str(failure)) from failure
-        return snapshots.encode(state, self._gate.owners, self._last_seq)
+        return snapshots.encode(state, self._gate.owners, self._last_seq, self._feed)
 
     @property
     def _last_seq(self) -> int:
@@ -207,6 +211,7 @@ class Replica:
             elif not self._crdt.apply_deletes(data):
                 return NoNews(number, spans)
             touched = self._gate.touched
+            self._feed.note(touched.subjects)
             if not (touched or self._conversation.has_unseen):
                 return Accepted(number, spans)
             return self._write(number, spans, lambda _: touched)
@@ -231,6 +236,7 @@ class Replica:
             self._gate.admit(parsed, Writer(SERVER))
         except (Refusal, MissingPast) as error:
             raise Failed(f"an edit of the server's own: {error}") from error
+        self._feed.note(self._gate.touched.subjects)
         return Made(data, _spans(parsed))
 
     def _apply_ungated(self, submission: Submission) -> Verdict:
@@ -245,11 +251,14 @@ class Replica:
         self._gate.owners.update(decoded.owners())
         self._gate.known.last_seq = decoded.last_seq
         self._load(decoded.state, Writer(None))
+        if decoded.change_count:
+            self._feed.load(decoded.changes, decoded.change_count)
 
     def _load(self, data: bytes, writer: Writer) -> None:
         if self._gated and self._gate.admit(parse(data), writer) is Admission.NO_NEWS:
             return
         self._crdt.apply(data)
+        self._feed.note(self._gate.touched.subjects)
 
     def _is_proven(self, state: bytes) -> bool:
         """Reloads a state through gate and CRDT and compares: structure, vector, texts as read."""

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from segue.document.feed import Feed, Saved
 from segue.ids import UserId
 
 _VERSION: Final = b"\x01"
@@ -12,24 +13,29 @@ _VERSION: Final = b"\x01"
 class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     """A merged state. `clients` are the client ids of each user who wrote in the document.
 
-    `last_seq` is the highest that a message was ever given, also one that is gone.
+    `last_seq` is the highest that a message was ever given, also one that is gone. `changes` and
+    `change_count` are the feed; without a count there was none yet.
     """
 
     state: bytes
     clients: dict[UserId, list[int]]
     last_seq: int = 0
+    changes: tuple[Saved, ...] = ()
+    change_count: int = 0
 
     def owners(self) -> dict[int, UserId]:
         """Gives the owner of each client id."""
         return {client: user for user, clients in self.clients.items() for client in clients}
 
 
-def encode(state: bytes, owners: dict[int, UserId], last_seq: int) -> bytes:
+def encode(state: bytes, owners: dict[int, UserId], last_seq: int, feed: Feed) -> bytes:
     """Frames a state with what it doesn't tell itself, behind a byte for the format's version."""
     clients: dict[UserId, list[int]] = {}
     for client, user in owners.items():
         clients.setdefault(user, []).append(client)
-    return _VERSION + msgspec.msgpack.encode(Snapshot(state, clients, last_seq))
+    return _VERSION + msgspec.msgpack.encode(
+        Snapshot(state, clients, last_seq, feed.save(), feed.count)
+    )
 
 
 def decode(data: bytes) -> Snapshot:

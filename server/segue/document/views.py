@@ -46,7 +46,25 @@ class ViewProfile(msgspec.Struct, frozen=True, tag="profile"):
     """Asks a home for what is known of its user; answered by entries as in a session's context."""
 
 
-View = ViewMessages | ViewMessage | ViewSession | ViewTurn | ViewRun | ViewProfile
+class Seen(msgspec.Struct, frozen=True, array_like=True):
+    """A message as a follower was told it last: so many characters of text, and a hash of the whole."""
+
+    length: int
+    whole: str
+
+
+class ViewChanges(msgspec.Struct, frozen=True, tag="changes"):
+    """Asks for what changed behind a mark (see `feed`), at most `limit` changes; None: nothing yet.
+
+    Of messages that were `seen` only new text is told, where nothing else of them changed.
+    """
+
+    since: tuple[int, str] | None
+    limit: int
+    seen: dict[str, Seen] = {}
+
+
+View = ViewMessages | ViewMessage | ViewSession | ViewTurn | ViewRun | ViewProfile | ViewChanges
 
 
 class MessageView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -119,3 +137,45 @@ class TurnView(msgspec.Struct, frozen=True):
     parts: list[dict[str, object]]
     started_at: int
     metadata: object = None
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One subject as it is now. `data` is a `MessageView`, a `TextDelta`, or the change of an entry.
+
+    `seen` is what to ask with next time, of a message whose text is still being written.
+    """
+
+    mark: tuple[int, str]
+    type: str
+    data: msgspec.Raw
+    id: str = ""
+    seen: Seen | None = None
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """Changes in their order. `until` is the mark to go on from."""
+
+    changes: list[Change]
+    until: tuple[int, str]
+    has_more: bool
+
+
+class TextDelta(msgspec.Struct, frozen=True):
+    """Text that was appended to the text of message `id`, behind its first `at` characters."""
+
+    id: str
+    at: int
+    text: str
+
+
+class EntryChange(msgspec.Struct, frozen=True):
+    """An entry of the context or a run, by its key or id; null when it is gone."""
+
+    id: str
+    value: dict[str, object] | None
+
+
+class MessageGone(msgspec.Struct, frozen=True):
+    """A message that was taken back."""
+
+    id: str

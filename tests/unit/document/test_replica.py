@@ -9,6 +9,7 @@ from replicas import NOTHING, Device, logged, reader_of, reopened, replica_of, s
 
 from segue.auth.grants import Role
 from segue.document import crdt, snapshot
+from segue.document.feed import Feed
 from segue.document.replica import Broken, Replica
 from segue.document.submission import Submission
 from segue.document.verdict import Accepted, NoNews, Refused
@@ -126,10 +127,10 @@ def test_a_log_that_cannot_be_loaded_is_broken() -> None:
     for snapshotted, rows in (
         (None, [logged(FULL_STOP)]),
         (None, [logged(b"nonsense")]),
-        (b"\x02" + snapshot.encode(AB, {}, 0)[1:], []),
+        (b"\x02" + snapshot.encode(AB, {}, 0, Feed())[1:], []),
         (b"\x01damaged", []),
         (b"", []),
-        (snapshot.encode(b"\x01\x01", {}, 0), []),
+        (snapshot.encode(b"\x01\x01", {}, 0, Feed()), []),
     ):
         with pytest.raises(Broken) as caught:
             Replica.open(snapshotted, rows)
