@@ -8,12 +8,15 @@ import msgspec
 
 from segue.conversation.ports import Documents
 from segue.document.edits import AddMessage, Edit, SetSession, StopRun
+from segue.document.feed import BEGINNING
 from segue.document.views import (
+    Changes,
     MessagesPage,
     MessageView,
     RunView,
     SessionView,
     View,
+    ViewChanges,
     ViewMessage,
     ViewMessages,
     ViewRun,
@@ -71,6 +74,8 @@ class FakeDocuments(Documents):
             case ViewMessages(limit, before):
                 older = [each for each in messages if before is None or (each.seq or 0) < before]
                 return msgspec.json.encode(MessagesPage(older[-limit:], len(older) > limit))
+            case ViewChanges():
+                return msgspec.json.encode(Changes([], BEGINNING, has_more=False))
 
     def end(self, document: DocumentId, error: SegueError) -> None:
         self.ended.append((document, error))

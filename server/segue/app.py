@@ -35,6 +35,7 @@ from segue.auth.attempts import Attempts
 from segue.auth.origins import OriginPolicy
 from segue.auth.refusals import Refusals
 from segue.auth.tokens import Claims
+from segue.conversation.events import Events
 from segue.conversation.guests import Guests
 from segue.conversation.homes import kept_homes
 from segue.conversation.listing import listing
@@ -197,6 +198,7 @@ class Node:
         self._sockets = SyncSockets(settings.max_sockets_per_address)
         self._seating = Seating()
         self._api = Api()
+        self._events: Events | None = None
         self._origins = OriginPolicy(settings.origins, loopback=settings.development)
         self._stopping = asyncio.Event()
         self._is_ready = False
@@ -244,8 +246,10 @@ class Node:
         return self._sockets.any_open
 
     def drain(self) -> None:
-        """Has `/readyz` say from now on that the node stops."""
+        """Has `/readyz` say from now on that the node stops, and ends streams of events."""
         self._is_draining = True
+        if self._events is not None:
+            self._events.stop()
 
     async def _look(self) -> Mapping[str, str]:
         if self._is_draining:
@@ -289,14 +293,18 @@ class Node:
         followers.on_runs = runner.on_runs
         runner.recover(await summaries.sessions_in_doubt())
 
+        self._events = events = Events(register, hub, _wall_clock_s)
+        followers.on_news = events.on_news
+
         def on_changed(session: DocumentId, user: UserId) -> None:
             self._seating.on_changed(session, user)
+            events.on_changed(session, user)
             homes.refresh([user])
 
         sessions = SessionServices(
             register, hub, list_of_sessions, _mint_id, settings.signing_secret()
         )
-        api_services = self._api_services(sessions, database, on_changed)
+        api_services = self._api_services(sessions, database, on_changed, events)
         stack.enter_context(self._api.serving(api_services))
         equip = partial(self._equip, hub, register)
         await stack.enter_async_context(self._sockets.serving(equip))
@@ -304,7 +312,11 @@ class Node:
         self._readiness.checks = partial(_check, database, lock, commits, pool)
 
     def _api_services(
-        self, services: SessionServices, database: Database, on_changed: OnChanged
+        self,
+        services: SessionServices,
+        database: Database,
+        on_changed: OnChanged,
+        events: Events,
     ) -> ApiServices:
         settings = self._settings
         guests = Guests(services.secret, _wall_clock_s, admitted=settings.admits_guests)
@@ -315,6 +327,7 @@ class Node:
         return ApiServices(
             sessions=Sessions(services),
             messages=Messages(services, _wall_clock_ms),
+            events=events,
             members=Members(members),
             links=ShareLinks(links),
             attempts=Attempts(_LINKS_OPENED, per_s=_MINUTE_S),

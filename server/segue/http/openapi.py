@@ -112,6 +112,8 @@ def _parameters(operation: AnyOperation) -> Iterator[Json]:
     if operation.repeatable:
         key = {"type": "string", "pattern": rf"^[\x21-\x7e]{{1,{MAX_KEY}}}$"}
         yield _parameter("header", "Idempotency-Key", key, required=False)
+    if operation.streams:
+        yield _parameter("header", "Last-Event-ID", {"type": "string"}, required=False)
     _, components = _schemas([operation.query])
     query = components[operation.query.__name__]
     for name, schema in query["properties"].items():
@@ -128,6 +130,8 @@ def _answers(operation: AnyOperation, schemas: Mapping[type[msgspec.Struct], Jso
         answer: Json = {"description": status.phrase}
         if kind is not None:
             answer |= {"content": {"application/json": {"schema": schemas[kind]}}}
+        if operation.streams:
+            answer |= {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
         if operation.repeatable:
             answer |= {"headers": {"Location": {"schema": {"type": "string"}}}}
         answers[str(status.value)] = answer

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from segue.auth.attempts import Attempts
 from segue.auth.tokens import Claims
+from segue.conversation.events import Events
 from segue.conversation.members import Members
 from segue.conversation.messages import Messages
 from segue.conversation.runs import Runs
@@ -56,6 +57,7 @@ class Call(Generic[Query, Body]):
     key: str | None
     address: str
     base_url: str
+    last_event_id: str
 
     @property
     def claims(self) -> Claims:
@@ -83,6 +85,10 @@ class Reply:
     location: str | None = None
 
 
+AnyReply = Reply | Response
+"""A stream of events is a response of its own kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiServices:
     """What operations work with; `verify` gives the claims of a token or raises Unauthenticated."""
@@ -93,6 +99,7 @@ class ApiServices:
     links: ShareLinks
     attempts: Attempts
     runs: Runs
+    events: Events
     verify: Callable[[str], Claims]
     max_body_bytes: int
     patience_s: float = PATIENCE_S
@@ -104,19 +111,20 @@ class Operation(Generic[Query, Body]):
 
     `answers` gives what each good status comes with; `errors` what can go wrong beside what can
     always. `repeatable`: it reads an Idempotency-Key. `is_open`: it is for who has no token, too; a bad
-    one is refused all the same.
+    one is refused all the same. `streams`: it answers with events, and reads a Last-Event-ID.
     """
 
     method: str
     path: str
     summary: str
-    run: Callable[[ApiServices, Call[Query, Body]], Awaitable[Reply]]
+    run: Callable[[ApiServices, Call[Query, Body]], Awaitable[AnyReply]]
     query: type[Query]
     body: type[Body]
     answers: Mapping[HTTPStatus, type[msgspec.Struct] | None]
     errors: Sequence[type[SegueError]] = ()
     repeatable: bool = False
     is_open: bool = False
+    streams: bool = False
 
     @property
     def name(self) -> str:
@@ -171,7 +179,8 @@ class Api:
         bearer = _bearer(request, operation, services)
         with self._counted((bearer.user, "") if bearer else (None, _address(request))):
             call = await _read(request, operation, bearer, services.max_body_bytes)
-            return _response(await _run_in_time(operation, services, call))
+            reply = await _run_in_time(operation, services, call)
+        return _response(reply) if isinstance(reply, Reply) else reply
 
     @contextmanager
     def _counted(self, sender: tuple[UserId | None, str]) -> Iterator[None]:
@@ -209,12 +218,13 @@ async def _read(
         idempotency_key(request) if operation.repeatable else None,
         _address(request),
         str(request.base_url),
+        request.headers.get("last-event-id", "") if operation.streams else "",
     )
 
 
 async def _run_in_time(
     operation: AnyOperation, services: ApiServices, call: Call[Any, Any]
-) -> Reply:
+) -> AnyReply:
     try:
         async with asyncio.timeout(services.patience_s):
             return await operation.run(services, call)

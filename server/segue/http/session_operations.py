@@ -17,6 +17,7 @@ from segue.document.steps import JsonValue
 from segue.document.views import MessagesPage, MessageView, RunView
 from segue.errors import InvalidRequest
 from segue.http import shapes
+from segue.http.event_stream import FOLLOW_EVENTS
 from segue.http.operations import AnyOperation, ApiServices, Call, Nothing, Operation, Reply
 from segue.http.sharing_operations import SHARING_OPERATIONS
 from segue.ids import session_id
@@ -181,6 +182,7 @@ OPERATIONS: Final[Sequence[AnyOperation]] = (
         errors=(*_IN_SESSION, errors.NotFound, errors.RefusedUpdate),
     ),
     *SHARING_OPERATIONS,
+    FOLLOW_EVENTS,
 )
 
 

@@ -123,6 +123,7 @@ class Hub:
         """Ends a document's room at once, if there is one; all its devices are told why."""
         if room := self._rooms.get(document):
             room.abandon(error)
+        self._followers.on_news(document)
 
     async def _patiently(self, answer: asyncio.Future[Answer]) -> Answer:
         try:

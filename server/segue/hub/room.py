@@ -217,6 +217,7 @@ class Room:
                 self._snapshots.grow(entry.update_bytes)
                 self._conclude(entry)
             self._let_out(segment.leaving, position if segment.ends_row else position - 1)
+        self._services.followers.on_news(self.document)
         if self._is_reload_due:
             self._load_again()
         elif self.stage is Stage.OPEN:
@@ -279,6 +280,7 @@ class Room:
         self._services.followers.on_summary(self.document, summary)
         if runs:
             self._services.followers.on_runs(self.document, runs)
+        self._services.followers.on_news(self.document)
         self.stage = Stage.OPEN
         self._intake.open()
         self._catching_up.begin()

@@ -14,7 +14,7 @@ from segue.storage.ports import UpdateLog
 from segue.workers.ports import Documents
 
 
-def _nobody(document: DocumentId, news: object) -> None:
+def _nobody(document: DocumentId, news: object = None) -> None:
     """Is told, and does nothing."""
 
 
@@ -24,11 +24,12 @@ class Followers:
 
     Filled before the first room is opened. `on_summary` takes what lists show, when it may have
     changed and at each opening; `on_runs` runs that were queued or cancelled and, at each opening,
-    those that are open.
+    those that are open. `on_news` hears of every commit, and of the end of a room: a hint to look.
     """
 
     on_summary: Callable[[DocumentId, Summary], None] = _nobody
     on_runs: Callable[[DocumentId, tuple[Run, ...]], None] = _nobody
+    on_news: Callable[[DocumentId], None] = _nobody
 
 
 @dataclass(frozen=True, slots=True)

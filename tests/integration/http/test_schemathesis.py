@@ -55,7 +55,9 @@ def operations() -> Iterator[APIOperation]:
     schema = schemathesis.openapi.from_dict(describe(OPERATIONS))
     for found in schema.get_all_operations():
         # Last, or there would be no session for the others.
-        if (operation := found.ok()).label != DELETE_SESSION:
+        operation = found.ok()
+        # A stream has no end to wait for; `test_events` reads it.
+        if operation.label != DELETE_SESSION and not operation.path.endswith("/events"):
             yield operation
     yield schema["/v1/sessions/{id}"]["DELETE"]
 

@@ -14,6 +14,7 @@ from segue.auth import tokens
 from segue.auth.attempts import Attempts
 from segue.auth.grants import Role
 from segue.auth.tokens import Claims
+from segue.conversation.events import Events
 from segue.conversation.guests import Guests
 from segue.conversation.members import Members, MemberServices
 from segue.conversation.messages import Messages
@@ -88,6 +89,7 @@ class Scene:
             ),
             attempts=Attempts(MAX_ATTEMPTS, per_s=3600),
             runs=Runs(services),
+            events=Events(self.register, self.documents, lambda: NOW_MS / 1000),
             verify=lambda text: tokens.verify(SECRET, text, now=NOW_MS / 1000),
             max_body_bytes=MAX_BODY,
         )
