@@ -256,7 +256,8 @@ class Node:
             return {"node": "The node is stopping. Connect to another one, or again in a moment."}
         return await self._readiness.look()
 
-    async def _build(self, stack: AsyncExitStack) -> None:
+    async def _lock_database(self, stack: AsyncExitStack) -> tuple[Database, NodeLock]:
+        """Opens the database, at this version's schema, and waits until this node may serve it."""
         settings = self._settings
         dsn, self._folder = await _find_postgres(stack, settings)
         database = await _open_database(stack, settings, dsn)
@@ -268,6 +269,11 @@ class Node:
         if not lock.held:
             self._readiness.checks = _always({"node": "Another node serves this database."})
         await lock.wait_held()
+        return database, lock
+
+    async def _build(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        database, lock = await self._lock_database(stack)
         claims = ClaimWriter(database, secrets.randbits(63))
         commits = await stack.enter_async_context(group_commit(claims, held=lock.wait_held))
         agents = _agents(settings)

@@ -176,6 +176,12 @@ class RequestTimeout(SegueError):
     close_code = 4508
 
 
+class Unreachable(SegueError):
+    """A client waited for a server that can't be reached; what it holds is not lost."""
+
+    code = "unreachable"
+
+
 class TooLarge(SegueError):
     """A frame or an update beyond its limit."""
 

@@ -21,7 +21,10 @@ class ModelOptions:
     base_url: str = ""
 
 
-def load_agent(spec: str, options: ModelOptions) -> Agent:
+_NO_MODEL: Final = ModelOptions()
+
+
+def load_agent(spec: str, options: ModelOptions = _NO_MODEL) -> Agent:
     """Builds the agent that `spec` names.
 
     That is `demo`, `openai` with `options`, or `module:factory`, called without arguments.

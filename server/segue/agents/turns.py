@@ -53,8 +53,8 @@ def turn_of(
     """Puts a turn together."""
     return Turn(
         history=tuple(_message(message) for message in view.history),
-        context=_entries(view.context),
-        profile=_entries(profile),
+        context=entries_of(view.context),
+        profile=entries_of(profile),
         session=TurnSession(document, view.title),
         now_ms=view.started_at,
         parts=_parts(view.parts),
@@ -67,7 +67,7 @@ def _message(view: MessageView) -> TurnMessage:
     text = "\n".join(text for text in texts if isinstance(text, str))
     return TurnMessage(
         view.id,
-        _ROLES.get(view.role, "user"),
+        role_of(view.role),
         text,
         view.author.name or view.author.id,
         view.status,
@@ -102,8 +102,13 @@ def _part(part: Mapping[str, object]) -> Part:
     return OtherPart(cast(Mapping[str, Json], part))
 
 
-def _entries(found: Mapping[str, Mapping[str, object]]) -> dict[str, ContextEntry]:
-    """Reads entries; one that isn't of the right shape is no entry: a member may write anything."""
+def role_of(role: str) -> Literal["user", "assistant", "system"]:
+    """Gives a role as agents know it; an unknown one is a person's."""
+    return _ROLES.get(role, "user")
+
+
+def entries_of(found: Mapping[str, Mapping[str, object]]) -> dict[str, ContextEntry]:
+    """Reads context entries; one that isn't of the right shape is no entry: a member may write anything."""
     entries = {}
     for key, value in found.items():
         try:

@@ -80,6 +80,16 @@ class Crdt:
         """
         return _guarded(lambda: str(self._doc.get(root, type=Text)))
 
+    def replace_text(self, root: str, start: int, end: int, text: str) -> bytes:
+        """Puts `text` in place of the bytes [start, end) of a root's UTF-8; gives the update.
+
+        Both have to be between two characters.
+
+        Raises:
+            Failed: the document has to be thrown away.
+        """
+        return _guarded(lambda: self._replace_text(root, start, end, text))
+
     def vector(self) -> bytes:
         """Encodes the state vector as the CRDT itself has it.
 
@@ -93,10 +103,24 @@ class Crdt:
         return found
 
     def _edit(self, change: Callable[[Roots], None]) -> bytes:
+        return self._record(lambda: change(self._root))
+
+    def _replace_text(self, root: str, start: int, end: int, text: str) -> bytes:
+        found: Text = self._doc.get(root, type=Text)
+
+        def change() -> None:
+            if end > start:
+                del found[start:end]
+            if text:
+                found.insert(start, text)
+
+        return self._record(change)
+
+    def _record(self, change: Callable[[], None]) -> bytes:
         made: list[bytes] = []
         subscription = self._doc.observe(lambda event: made.append(event.update))
         with self._doc.transaction():
-            change(self._root)
+            change()
         self._doc.unobserve(subscription)
         return b"".join(made)
 

@@ -1,5 +1,6 @@
 """Answers views from a document. Total: whatever members wrote, it gives the promised shapes."""
 
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -56,7 +57,7 @@ def answer(root: Roots, conversation: Conversation, feed: Feed, view: View) -> b
         case ViewProfile():
             found = _entries(root, PROFILE)
         case ViewChanges():
-            found = changes(feed, partial(_subject, root, conversation), view)
+            found = changes(feed, partial(subject, root, conversation), view)
     return msgspec.json.encode(found, order="deterministic")  # that of the CRDT changes
 
 
@@ -94,6 +95,13 @@ def _in_line(root: Roots, conversation: Conversation) -> list[str]:
     runs = [run_at(root, run) or {} for run in conversation.runs.open]
     asked = [_text(run.get("reply_to")) for run in runs]
     return [message for message in asked if conversation.sequencer.spot(message) is None]
+
+
+def history(root: Roots, conversation: Conversation) -> list[MessageView]:
+    """Gives the whole active path, oldest first, and behind it what has no place yet."""
+    ids = [*conversation.sequencer.path(None, sys.maxsize), *conversation.sequencer.unseen]
+    views = [_message(root, conversation, message) for message in ids]
+    return [view for view in views if view is not None]
 
 
 def _message(root: Roots, conversation: Conversation, message: str) -> MessageView | None:
@@ -134,8 +142,9 @@ def _session(root: Roots, conversation: Conversation) -> SessionView:
     )
 
 
-def _subject(root: Roots, conversation: Conversation, subject: Subject) -> object:
-    kind, key = subject
+def subject(root: Roots, conversation: Conversation, which: Subject) -> object:
+    """Gives a subject of the feed as it is now."""
+    kind, key = which
     match kind:
         case Kind.MESSAGE:
             return _message(root, conversation, key)

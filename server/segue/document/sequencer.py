@@ -92,6 +92,11 @@ class Sequencer:
         """Tells whether what was loaded holds messages that `take` never saw."""
         return bool(self._unseen)
 
+    @property
+    def unseen(self) -> list[str]:
+        """Those messages, as their authors made them."""
+        return sorted(self._unseen)
+
     # -- writing -----------------------------------------------------------------------------------
 
     def load(self, root: Roots) -> None:

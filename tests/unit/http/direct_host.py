@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import anyio
 import uvicorn
-from raw_websocket import PATIENCE_S, RawWebSocket
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from raw_websocket import PATIENCE_S, RawWebSocket
 from segue.http.direct import STATE_KEY, DirectProtocol
 from segue.http.pace import Pace
 from segue.http.requests import HttpProtocol

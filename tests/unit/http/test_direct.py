@@ -7,6 +7,8 @@ from contextlib import suppress
 import anyio
 import pytest
 from direct_host import MAX_FRAME, Host, Impatient, Recorder, pair
+from websockets.frames import Frame, Opcode
+
 from raw_websocket import (
     BINARY,
     CLOSE,
@@ -19,8 +21,6 @@ from raw_websocket import (
     frame,
     header,
 )
-from websockets.frames import Frame, Opcode
-
 from segue.http import direct
 from segue.http.direct import DirectProtocol
 

@@ -1,0 +1,298 @@
+"""A session as a program holds it."""
+
+import math
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import msgspec
+
+from segue.client.address import Token
+from segue.client.live import LOAD_S, LiveDocument
+from segue.document.conversation import title_of
+from segue.document.edits import Author
+from segue.document.reader import plain
+from segue.document.schema import CONTEXT
+from segue.document.views import MessageView
+from segue.document.writing import (
+    Answer,
+    add_message,
+    add_request,
+    put_entry,
+    set_fields,
+    start_answer,
+)
+from segue.errors import InvalidName, InvalidRequest
+from segue.ids import RANDOM_BYTES, DeviceId, UserId, new_id, session_id
+
+_ROLES: Final = {"user": "user", "assistant": "assistant", "agent": "assistant", "system": "system"}
+_CHARACTERS_PER_TOKEN: Final = 4
+_TOKENS_PER_MESSAGE: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message. `seq` is its place in the order, None until the server gave it one."""
+
+    id: str
+    role: str
+    text: str
+    author: str
+    """Their name, or their id where they have none."""
+    author_id: str
+    created_at: int
+    status: str
+    seq: int | None
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What changed. Types and data are those of the HTTP API's events."""
+
+    type: str
+    data: Mapping[str, Any]
+
+
+class Session(LiveDocument):
+    """A conversation. Everything but `save` and `load` works without a server, too."""
+
+    @property
+    def id(self) -> str:
+        """The session's id, the same for everybody."""
+        return self._name
+
+    @classmethod
+    async def create(
+        cls,
+        user_id: str | None = None,
+        *,
+        session_id: str | None = None,
+        title: str = "",
+        responder: str = "none",
+        url: str | None = None,
+        token: Token | None = None,
+    ) -> Self:
+        """Gives a new session; it needs no server yet, and is durable when `save` has returned.
+
+        `user_id` is who the token has to be of. `responder` is the server's agent that answers what
+        people write, by default none: this program does.
+
+        Raises:
+            Forbidden: the token is another user's.
+            SegueError: there is no token, or the id or the URL is none.
+        """
+        session = await cls._open(session_id or _new_id(), url, token, user_id)
+        session._begin(title, responder)  # noqa: SLF001 - its own
+        return session
+
+    @classmethod
+    async def load(
+        cls,
+        session_id: str,
+        *,
+        user_id: str | None = None,
+        url: str | None = None,
+        token: Token | None = None,
+        timeout_s: float = LOAD_S,
+    ) -> Self:
+        """Gives a session with all that the server has of it.
+
+        Raises:
+            Unreachable: the server doesn't answer in time.
+            Forbidden: no right to it, or the token is another user's.
+            Deleted: it was deleted.
+            SegueError: it can't be opened; the text says why.
+        """
+        session = await cls._open(session_id, url, token, user_id)
+        try:
+            await session.until_synced(timeout_s)
+        except BaseException:
+            await session.close()
+            raise
+        return session
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        """The session's title; empty until it has one."""
+        return self._replica.read(title_of)
+
+    @property
+    def messages(self) -> list[Message]:
+        """The conversation, oldest first; what isn't ordered by the server yet stands last."""
+        return [_message(view) for view in self._replica.history()]
+
+    def get_history(self) -> list[Message]:
+        """Gives the conversation, oldest first, for an agent."""
+        return self.messages
+
+    def token_count(self) -> int:
+        """Estimates how many tokens a model counts in the conversation.
+
+        A quarter of the UTF-8 bytes and four for each message: within a third or so for English, high
+        for most other languages. Ask your model's own tokenizer where it has to be exact.
+        """
+        sizes = (len(each.text.encode(errors="replace")) for each in self.messages)
+        return sum(math.ceil(size / _CHARACTERS_PER_TOKEN) + _TOKENS_PER_MESSAGE for size in sizes)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What is known in this session: each key's entry, with `value`, `by` and `source`."""
+        found = self._replica.read(lambda root: plain(root(CONTEXT)))
+        return found if isinstance(found, dict) else {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Gives the value known under a key."""
+        entry = self.context.get(key)
+        return entry.get("value", default) if isinstance(entry, dict) else default
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Gives what changes from now on, whoever does it.
+
+        Raises:
+            SegueError: the session was deleted, or can't be followed any more.
+        """
+        async for page in self.changes():
+            for change in page.changes:
+                yield Event(change.type, msgspec.json.decode(change.data))
+
+    def artifact(self, name: str) -> str:
+        """Gives the text of an artifact: what people and agents write together. Empty if there is none."""
+        return self._replica.text(_artifact(name))
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    async def add_message(
+        self, role: str, text: str, *, metadata: Mapping[str, Any] | None = None
+    ) -> Message:
+        """Adds a message at once; "agent" is another word for "assistant".
+
+        Raises:
+            InvalidRequest: the role is none, or the text can't be stored.
+            SegueError: the session has ended, or may only be read.
+        """
+        message = _new_id()
+        self._edit(
+            add_message(message, _role(role), self._author, _now_ms(), _whole(text), metadata)
+        )
+        return self._by_id(message)
+
+    @asynccontextmanager
+    async def stream(self, role: str = "agent") -> AsyncIterator[Answer]:
+        """Adds a message whose text is written bit by bit: everybody sees it grow.
+
+        At the end of the block it is complete; if the block fails, interrupted.
+        """
+        message = _new_id()
+        self._edit(start_answer(message, _role(role), self._author, _now_ms()))
+        async with self.go_on(message) as answer:
+            yield answer
+
+    @asynccontextmanager
+    async def go_on(self, message: str) -> AsyncIterator[Answer]:
+        """Writes on in an own message that was cut off; as `stream`."""
+        answer = Answer(message, self._edit)
+        try:
+            yield answer
+        except BaseException:
+            answer.end("interrupted")
+            raise
+        answer.end("complete")
+
+    async def set(self, key: str, value: Any, *, ttl: float | None = None) -> None:
+        """Notes in the context what is known; after `ttl` seconds it is called stale.
+
+        Raises:
+            InvalidRequest: the value is no JSON.
+            SegueError: the session has ended, or may only be read.
+        """
+        self._edit(put_entry(CONTEXT, key, value, self.identity.sub, _now_ms(), ttl))
+
+    async def set_title(self, title: str) -> None:
+        """Names the session."""
+        self._edit(set_fields({"title": _whole(title)}))
+
+    async def write_artifact(self, name: str, text: str) -> None:
+        """Makes the text of an artifact this one; what others write elsewhere in it stays."""
+        self.check()
+        self._announce(self._replica.replace_text(_artifact(name), _whole(text)))
+
+    async def request(self, kind: str, target: str) -> str:
+        """Asks the server for something: stop, resume (a run), switch, withdraw (a message)."""
+        request = _new_id()
+        self._edit(add_request(request, kind, target, self.identity.sub))
+        return request
+
+    # ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    async def _open(
+        cls, name: str, url: str | None, token: Token | None, user_id: str | None
+    ) -> Self:
+        if session_id(name) is None:
+            raise InvalidName(
+                "A session id has 1 to 128 letters, digits, '_' or '-', and isn't 'home'."
+            )
+        return await cls.opened(name, url, token, user_id)
+
+    def _begin(self, title: str, responder: str) -> None:
+        fields = {"settings": {"responder": responder}, **({"title": title} if title else {})}
+        self._edit(set_fields(fields))
+
+    @property
+    def _author(self) -> Author:
+        me = self.identity
+        kind = "agent" if me.sessions.get(self.id) == "agent" else "user"
+        return Author(kind, UserId(me.sub), DeviceId(me.device), me.name)
+
+    def _by_id(self, message: str) -> Message:
+        return next(each for each in reversed(self.messages) if each.id == message)
+
+
+def _message(view: MessageView) -> Message:
+    texts = [part.get("text") for part in view.parts if part.get("type") == "text"]
+    return Message(
+        view.id,
+        view.role,
+        "\n".join(text for text in texts if isinstance(text, str)),
+        view.author.name or view.author.id,
+        view.author.id,
+        view.created_at,
+        view.status,
+        view.seq,
+        view.run,
+    )
+
+
+def _role(role: str) -> str:
+    if role not in _ROLES:
+        raise InvalidRequest(f"{role!r} is no role. Give user, agent (or assistant) or system.")
+    return _ROLES[role]
+
+
+def _whole(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            "The text has half a character (a lone surrogate), which can't be stored. "
+            "Decode it properly, or with errors='replace'."
+        ) from error
+    return text
+
+
+def _artifact(name: str) -> str:
+    return f"artifact:{name}"
+
+
+def _new_id() -> str:
+    return new_id(_now_ms(), secrets.token_bytes(RANDOM_BYTES))
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)  # noqa: TID251 - the edge, where the wall clock is read
