@@ -57,8 +57,8 @@ test: setup client_js/node_modules/.ready tests/stock/node_modules/.ready debian
 	$(PY) -m pytest -q $(ARGS)
 
 check: setup client_js/node_modules/.ready
-	$(PY) -m ruff check --quiet server tests bench
-	$(PY) -m ruff format --check --quiet server tests bench
+	$(PY) -m ruff check --quiet server tests bench examples
+	$(PY) -m ruff format --check --quiet server tests bench examples
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-cache
 	cd client_js && npm run --silent check

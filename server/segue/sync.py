@@ -176,9 +176,10 @@ class Agent:
         """See `segue.Agent.generate`."""
         return _run(self._inner.generate(history, profile=profile))
 
-    def resume(self, session: Session) -> str:
+    def resume(self, session: Session, *, profile: Mapping[str, Any] | None = None) -> str:
         """See `segue.Agent.resume`."""
-        return _run(self._inner.resume(session._inner))  # noqa: SLF001 - the same session
+        inner = session._inner  # noqa: SLF001 - the same session
+        return _run(self._inner.resume(inner, profile=profile))
 
 
 @cache

@@ -1,11 +1,20 @@
 """An agent that a program runs by itself, beside or without a server's."""
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from segue.agents.loading import load_agent
-from segue.agents.port import TextDelta, TextPart, Turn, TurnMessage, TurnSession
+from segue.agents.port import (
+    Forget,
+    Remember,
+    TextDelta,
+    TextPart,
+    Title,
+    Turn,
+    TurnMessage,
+    TurnSession,
+)
 from segue.agents.turns import entries_of, role_of
 from segue.client import Message, Session
 from segue.document.writing import Answer
@@ -29,23 +38,23 @@ class Agent:
     async def generate(
         self, history: Sequence[Message], *, profile: Mapping[str, Any] | None = None
     ) -> str:
-        """Gives the answer to the last message; nothing is kept. `profile` is known of the person.
+        """Gives the answer to the last message. Nothing is kept: what it learned it learns anew.
+
+        `profile` is what is known of the person, by key.
 
         Raises:
             InvalidRequest: there is nothing to answer.
         """
-        known = {
-            key: {"value": value, "source": "profile"} for key, value in (profile or {}).items()
-        }
-        turn = _turn(history, profile=known)
-        return "".join([text async for text in self._answer(turn)])
+        events = self._agent.respond(_turn(history, profile=profile))
+        return "".join([event.text async for event in events if isinstance(event, TextDelta)])
 
-    async def resume(self, session: Session) -> str:
+    async def resume(self, session: Session, *, profile: Mapping[str, Any] | None = None) -> str:
         """Goes on where a session stands, and gives the text of its last answer.
 
-        A message of a person's that has no answer is answered, and everybody sees the answer being
-        written. One that a server's agent was cut off at is taken up by that agent: it is asked to.
-        With nothing to do it does nothing. Returns when all is durable.
+        A message of a person's that has no answer is answered: everybody sees the answer being
+        written, and what the agent learns is kept in the session's context. An answer that was cut
+        off is taken up, that of a server's agent by that agent: it is asked to. Where there is nothing
+        to do it does nothing. Returns when all is durable.
 
         Raises:
             SegueError: the session can't be written any more.
@@ -55,39 +64,59 @@ class Agent:
         if last is None:
             return ""
         if last.role == "user":
+            turn = _turn(history, session, self._known(session), profile)
             async with session.stream("agent") as answer:
-                await self._write(answer, _turn(history, session))
+                await self._apply(turn, session, answer)
         elif last.status in _CUT_OFF and last.run is not None:
             await session.request("resume", last.run)
         elif last.status in _CUT_OFF and last.author_id == session.identity.sub:
+            turn = _turn(history[:-1], session, self._known(session), profile, last.text)
             async with session.go_on(last.id) as answer:
-                await self._write(answer, _turn(history[:-1], session, written=last.text))
+                await self._apply(turn, session, answer)
         await session.save()
         return session.messages[-1].text
 
-    async def _write(self, answer: Answer, turn: Turn) -> None:
-        async for text in self._answer(turn):
-            answer.write(text)
-
-    async def _answer(self, turn: Turn) -> AsyncIterator[str]:
+    async def _apply(self, turn: Turn, session: Session, answer: Answer) -> None:
         async for event in self._agent.respond(turn):
-            if isinstance(event, TextDelta):
-                yield event.text
+            match event:
+                case TextDelta(text):
+                    answer.write(text)
+                case Remember(key, value, source):
+                    await session.set(key, value, source=source, agent=self.name)
+                case Forget(key):
+                    await session.forget(key)
+                case Title(text):
+                    if not session.title:
+                        await session.set_title(text)
+                case _:
+                    pass  # reasoning, tools and decisions need a run, which is a server's
+
+    def _known(self, session: Session) -> Mapping[str, Mapping[str, object]]:
+        """Gives the context, where what this agent noted through the program is the agent's own."""
+        return {
+            key: {**entry, "by": self.name} if self._is_ours(entry, session) else entry
+            for key, entry in session.context.items()
+            if isinstance(entry, dict)
+        }
+
+    def _is_ours(self, entry: Mapping[str, object], session: Session) -> bool:
+        return entry.get("agent") == self.name and entry.get("by") == session.identity.sub
 
 
 def _turn(
     history: Sequence[Message],
     session: Session | None = None,
-    *,
-    profile: Mapping[str, Mapping[str, object]] | None = None,
+    context: Mapping[str, Mapping[str, object]] | None = None,
+    profile: Mapping[str, Any] | None = None,
     written: str = "",
 ) -> Turn:
     if not history:
         raise InvalidRequest("There is no message to answer. Add one first.")
+    person = {key: {"value": value, "source": "profile"} for key, value in (profile or {}).items()}
     return Turn(
         tuple(_turn_message(message) for message in history),
-        entries_of(session.context if session else {}),
-        entries_of(profile or {}),
+        entries_of(context or {}),
+        entries_of(person),
         TurnSession(session.id, session.title) if session else TurnSession("", ""),
         int(time.time() * 1000),  # noqa: TID251 - the edge, where the wall clock is read
         (TextPart(written),) if written else (),

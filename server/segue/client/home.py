@@ -31,11 +31,16 @@ class Profile(LiveDocument):
             raise
         return profile
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """All that is known, by key."""
+        found = self._replica.read(lambda root: plain(root(PROFILE)))
+        entries = found.items() if isinstance(found, dict) else ()
+        return {key: entry.get("value") for key, entry in entries if isinstance(entry, dict)}
+
     def get(self, key: str, default: Any = None) -> Any:
         """Gives the value known under a key."""
-        entries = self._replica.read(lambda root: plain(root(PROFILE)))
-        entry = entries.get(key) if isinstance(entries, dict) else None
-        return entry.get("value", default) if isinstance(entry, dict) else default
+        return self.values.get(key, default)
 
     async def set(self, key: str, value: Any) -> None:
         """Notes what is known.
@@ -44,4 +49,10 @@ class Profile(LiveDocument):
             SegueError: the value is no JSON, or the profile has ended.
         """
         now_ms = int(time.time() * 1000)  # noqa: TID251 - the edge, where the wall clock is read
-        self._edit(put_entry(PROFILE, key, value, self.identity.sub, now_ms, None))
+        entry = {
+            "value": value,
+            "source": "program",
+            "by": self.identity.sub,
+            "observed_at": now_ms,
+        }
+        self._edit(put_entry(PROFILE, key, entry))

@@ -22,6 +22,7 @@ from segue.document.writing import (
     add_message,
     add_request,
     put_entry,
+    remove_entry,
     set_fields,
     start_answer,
 )
@@ -204,14 +205,36 @@ class Session(LiveDocument):
             raise
         answer.end("complete")
 
-    async def set(self, key: str, value: Any, *, ttl: float | None = None) -> None:
-        """Notes in the context what is known; after `ttl` seconds it is called stale.
+    async def set(
+        self,
+        key: str,
+        value: Any,
+        *,
+        ttl: float | None = None,
+        source: str = "program",
+        agent: str | None = None,
+    ) -> None:
+        """Notes in the context what is known, and from where; after `ttl` seconds it is called stale.
+
+        `agent` is the name of the agent that found it.
 
         Raises:
             InvalidRequest: the value is no JSON.
             SegueError: the session has ended, or may only be read.
         """
-        self._edit(put_entry(CONTEXT, key, value, self.identity.sub, _now_ms(), ttl))
+        entry = {
+            "value": value,
+            "source": source,
+            "by": self.identity.sub,
+            "observed_at": _now_ms(),
+        }
+        more = {"max_age": None if ttl is None else ttl * 1000, "agent": agent}
+        given = {name: each for name, each in more.items() if each is not None}
+        self._edit(put_entry(CONTEXT, key, {**entry, **given}))
+
+    async def forget(self, key: str) -> None:
+        """Removes what is known under a key."""
+        self._edit(remove_entry(CONTEXT, key))
 
     async def set_title(self, title: str) -> None:
         """Names the session."""

@@ -45,22 +45,22 @@ def start_answer(message: str, role: str, author: Author, created_at: int) -> Lo
     return change
 
 
-def put_entry(
-    root_name: str, key: str, value: object, by: str, now_ms: int, ttl_s: float | None
-) -> LocalChange:
-    """Sets what is known under a key."""
-    entry: dict[str, object] = {
-        "value": value,
-        "source": "program",
-        "by": by,
-        "observed_at": now_ms,
-    }
-    if ttl_s is not None:
-        entry["max_age"] = ttl_s * 1000
+def put_entry(root_name: str, key: str, entry: Mapping[str, object]) -> LocalChange:
+    """Sets what is known under a key: `value`, `source`, `by`, `observed_at`, `max_age`."""
     stored = _json(entry)
 
     def change(root: Roots) -> None:
         root(root_name)[key] = stored
+
+    return change
+
+
+def remove_entry(root_name: str, key: str) -> LocalChange:
+    """Removes what is known under a key, if anything is."""
+
+    def change(root: Roots) -> None:
+        if key in root(root_name):
+            del root(root_name)[key]
 
     return change
 

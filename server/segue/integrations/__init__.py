@@ -1,0 +1,1 @@
+"""Segue inside other frameworks; each module needs the framework it is for."""
