@@ -37,7 +37,7 @@ from segue.auth.refusals import Refusals
 from segue.auth.tokens import Claims
 from segue.conversation.events import Events
 from segue.conversation.guests import Guests
-from segue.conversation.homes import kept_homes
+from segue.conversation.homes import Homes, kept_homes
 from segue.conversation.listing import listing
 from segue.conversation.members import Members, MemberServices, OnChanged
 from segue.conversation.messages import Messages
@@ -302,20 +302,26 @@ class Node:
         self._events = events = Events(register, hub, _wall_clock_s)
         followers.on_news = events.on_news
 
-        def on_changed(session: DocumentId, user: UserId) -> None:
-            self._seating.on_changed(session, user)
-            events.on_changed(session, user)
-            homes.refresh([user])
-
         sessions = SessionServices(
             register, hub, list_of_sessions, _mint_id, settings.signing_secret()
         )
+        on_changed = self._tellers(homes, events)
         api_services = self._api_services(sessions, database, on_changed, events)
         stack.enter_context(self._api.serving(api_services))
         equip = partial(self._equip, hub, register)
         await stack.enter_async_context(self._sockets.serving(equip))
         # Not before: whoever comes at the word "ready" is let in.
         self._readiness.checks = partial(_check, database, lock, commits, pool)
+
+    def _tellers(self, homes: Homes, events: Events) -> OnChanged:
+        """Gives what tells everybody concerned that a user's right to a session has changed."""
+
+        def on_changed(session: DocumentId, user: UserId) -> None:
+            self._seating.on_changed(session, user)
+            events.on_changed(session, user)
+            homes.refresh([user])
+
+        return on_changed
 
     def _api_services(
         self,
