@@ -38,6 +38,7 @@ _STATUS: Final[Mapping[type[errors.SegueError], HTTPStatus]] = {
     errors.StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Quarantined: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Restarting: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Unreachable: HTTPStatus.GATEWAY_TIMEOUT,
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _HEADERS: Final[Mapping[HTTPStatus, Mapping[str, str]]] = {
