@@ -1,5 +1,6 @@
 /** How a connection is kept, lost and found again, against a scripted server and a scripted clock. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import * as Y from 'yjs'
 import { type Client, createClient, MemoryStore, type Session, updateText } from '../src'
 import { Backoff } from '../src/backoff'
 import { addMessage } from '../src/messages'
@@ -244,6 +245,32 @@ describe('saved', () => {
     expect(found?.status).not.toBe('sending')
     expect(session.getSaveState().waiting).toBe(1)
   })
+})
+
+test('older messages are fetched where the document holds only the recent part', async () => {
+  const author = { kind: 'user', id: 'ann', name: 'Ann' } as const
+  const stored = (id: string, seq: number, parent: string | null) => {
+    const parts = [{ type: 'text', text: id, state: 'done' }]
+    return { id, role: 'user', author, created_at: 1, status: 'complete', seq, parent, parts }
+  }
+  server.doc.transact(() => {
+    addMessage(server.doc, { id: 'new', author, text: 'new', createdAt: 1 })
+    const message = server.doc.getMap('messages').get('new') as Y.Map<unknown>
+    message.set('seq', 3)
+    message.set('parent', 'old')
+    server.doc.getMap('session').set('head', 'new')
+  })
+  server.broadcast('trip', Y.encodeStateAsUpdate(server.doc))
+  const asked: string[] = []
+  vi.stubGlobal('fetch', async (url: string) => {
+    asked.push(url)
+    return Response.json({ messages: [stored('oldest', 1, null), stored('old', 2, 'oldest')] })
+  })
+  expect(session.messages.map(({ id }) => id)).toEqual(['new'])
+  expect(await session.loadOlder()).toBe(true)
+  expect(session.messages.map(({ id }) => id)).toEqual(['oldest', 'old', 'new'])
+  expect(asked).toEqual(['http://segue.test/v1/sessions/trip/messages?before=3&limit=50'])
+  expect(await session.loadOlder()).toBe(false)
 })
 
 describe('refusals', () => {

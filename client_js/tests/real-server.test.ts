@@ -3,6 +3,7 @@ import 'fake-indexeddb/auto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Client, createClient, updateText } from '../src'
 import { newId } from '../src/ids'
+import { readStoredMessage } from '../src/messages'
 import { NodeSocket } from './node-socket'
 import { hasServer, RealServer } from './real-server'
 import { until } from './until'
@@ -237,6 +238,16 @@ describe.skipIf(!hasServer)('with a real server', () => {
     for (const session of [phone, laptop]) await until(() => session.messages[0]?.id === first)
     phone.withdraw(first)
     await until(() => laptop.messages[0]?.id === second)
+  })
+
+  test('messages read over HTTP are those of the document', async () => {
+    const id = newId()
+    const client = device('ann', 'phone')
+    const session = client.enterSession(id)
+    for (const text of ['one', 'two', 'three']) await session.sendMessage(text)
+    await until(() => session.messages.every(({ seq }) => seq !== undefined))
+    const stored = await client.http.messages(id, 3, 10)
+    expect(stored.map(readStoredMessage)).toEqual(session.messages.slice(0, 2))
   })
 
   test('a viewer reads, and is told before typing that writing is not allowed', async () => {
