@@ -14,6 +14,9 @@ export interface Entry {
   readonly isStale: boolean
 }
 
+/** Of what only says where a value is from; who writes more has nothing good in mind. */
+const MAX_LENGTH = 200
+
 export function readEntries(map: Y.Map<unknown>, nowMs: number): readonly Entry[] {
   return [...map.entries()]
     .flatMap(([key, value]) => {
@@ -34,8 +37,8 @@ function readEntry(key: string, stored: unknown, nowMs: number): Entry | undefin
   return {
     key,
     value,
-    source: typeof source === 'string' ? source : '',
-    by: typeof by === 'string' ? by : '',
+    source: typeof source === 'string' ? source.slice(0, MAX_LENGTH) : '',
+    by: typeof by === 'string' ? by.slice(0, MAX_LENGTH) : '',
     observedAt,
     ...(maxAgeMs !== undefined && { maxAgeMs }),
     isStale: maxAgeMs !== undefined && observedAt + maxAgeMs < nowMs,

@@ -174,7 +174,7 @@ function readListed(id: string, about: unknown, read: number): Listed {
   ) as Record<string, unknown>
   return {
     id,
-    title: typeof title === 'string' ? title : '',
+    title: typeof title === 'string' ? title.slice(0, 200) : '',
     lastActivity: typeof last_activity === 'number' ? last_activity : 0,
     role: typeof role === 'string' ? role : '',
     unread: typeof seq === 'number' ? Math.max(0, seq - read) : 0,

@@ -112,7 +112,7 @@ function readAuthor(value: unknown): Author | undefined {
   return {
     kind,
     id,
-    name: textIn(name) || id,
+    name: (textIn(name) || id).slice(0, 100),
     ...(typeof device === 'string' && { device }),
   }
 }

@@ -24,7 +24,7 @@ export function readRuns(map: Y.Map<unknown>): readonly Run[] {
     return [
       {
         id,
-        agent: typeof agent === 'string' ? agent : '',
+        agent: typeof agent === 'string' ? agent.slice(0, 100) : '',
         status,
         replyTo: typeof reply_to === 'string' ? reply_to : '',
         ...(typeof message === 'string' && { message }),

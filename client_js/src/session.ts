@@ -41,6 +41,8 @@ export interface SendOptions {
   readonly supersedes?: string
 }
 
+const MAX_TITLE_LENGTH = 200
+
 /** A conversation that this client is in, live. Values are frozen, and stay the same until they change. */
 export class Session extends Emitter<SessionTopic> {
   readonly id: string
@@ -83,7 +85,7 @@ export class Session extends Emitter<SessionTopic> {
 
   get title(): string {
     const title = this.#replica.doc.getMap('session').get('title')
-    return typeof title === 'string' ? title : ''
+    return typeof title === 'string' ? title.slice(0, MAX_TITLE_LENGTH) : ''
   }
 
   get context(): readonly Entry[] {
@@ -214,7 +216,7 @@ export class Session extends Emitter<SessionTopic> {
 
   rename(title: string): void {
     this.#replica.change((doc) =>
-      doc.getMap('session').set('title', wellFormed(title.slice(0, 200))),
+      doc.getMap('session').set('title', wellFormed(title.slice(0, MAX_TITLE_LENGTH))),
     )
   }
 

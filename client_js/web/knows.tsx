@@ -47,6 +47,8 @@ interface ListProps {
   readonly onRemove: (key: string) => void
 }
 
+const MOST_SHOWN = 200
+
 function Entries(props: ListProps) {
   const [isAdding, setAdding] = useState(false)
   return (
@@ -54,7 +56,7 @@ function Entries(props: ListProps) {
       <h3>{props.title}</h3>
       {props.entries.length === 0 && <p class="empty">{props.empty}</p>}
       <dl>
-        {props.entries.map((entry) => (
+        {props.entries.slice(0, MOST_SHOWN).map((entry) => (
           <EntryView key={entry.key} entry={entry} {...props} />
         ))}
       </dl>
