@@ -154,11 +154,16 @@ def assert_kept(roots: Mapping[str, Any], witnessed: Iterable[Mapping[str, Any]]
         assert seen["places"].items() <= places.items()
         for message, text in seen["answers"].items():
             assert text_of(messages[message]).startswith(text)
-    counted = "".join(f"{number} " for number in range(COUNT_TO))
-    for answer in messages.values():
-        if answer["role"] == "assistant":
+    for run in roots.get("runs", {}).values():
+        if answer := messages.get(run.get("message")):
+            counted = count_to(int(text_of(messages[run["reply_to"]])))
             assert counted.startswith(text_of(answer)), "an answer isn't what the agent said"
             assert answer["status"] != "complete" or text_of(answer) == counted
+
+
+def count_to(number: int) -> str:
+    """Gives what the agent answers."""
+    return "".join(f"{each} " for each in range(number))
 
 
 def text_of(message: Mapping[str, Any]) -> str:

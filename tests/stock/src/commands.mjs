@@ -76,7 +76,7 @@ export const COMMANDS = {
     if (wait && how.count !== undefined) await device.typing.done
     return { made: device.ledger.entries.length }
   },
-  stop_typing: ({ id }) => (find(id).typing.stop(), { made: find(id).ledger.entries.length }),
+  stop_typing: ({ id }) => (find(id).typing?.stop(), { made: find(id).ledger.entries.length }),
   type_trace: ({ id, ...trace }) => typeTrace(find(id), trace),
   replay_together: ({ ids, ...trace }) => replayTogether(ids.map(find), trace),
 

@@ -18,6 +18,7 @@ const CONDITIONS = {
   content: (device, hash) => device.hashes().content === hash,
   others: (device, count) => device.others().length === count,
   present: (device, state) => device.others().some((other) => matches(other, state)),
+  answered: (device, { runs, words }) => device.witness.answerTo(runs).split(' ').length > words,
   // Of a device that witnesses: all messages have their places, and no answer is under way.
   quiet: (device, wanted) => device.witness.isQuiet === wanted,
   stopped: (device, wanted) => (device.stop !== null) === wanted,

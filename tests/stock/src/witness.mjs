@@ -23,6 +23,11 @@ export class Witness {
     return placed && [...this.runs.values()].every((run) => FINAL.has(run.status))
   }
 
+  /** Gives what is there of the answer to a message. */
+  answerTo(message) {
+    return this.answers.get(this.runs.get(message)?.message) ?? ''
+  }
+
   #look(id, message) {
     if (message === undefined) return void this.broken.push(`${id} is gone`)
     const seq = message.get('seq')

@@ -1,0 +1,41 @@
+"""Everybody comes back at once after a restart."""
+
+import anyio
+import pytest
+from crowd import Scene, gather
+from tally import Tally
+
+pytestmark = pytest.mark.anyio
+
+MANY = (300, 1_000)
+FEW = (30, 100)
+"""Sessions and devices."""
+
+
+async def test_storm(scene: Scene, tally: Tally, rounds: int) -> None:
+    """The node answers all the while, and says that it is ready only while it lets devices in."""
+    sessions, devices = MANY if rounds > 2 else FEW
+    small = devices // sessions
+    while tally.rounds < rounds:
+        crowd = await gather(scene, tally.rounds, rooms=sessions, size=small)
+        await crowd.type(hz=1)
+        await crowd.write_a_while()
+        scene.server.kill()
+        await crowd.all_gone()
+        with tally.recovery():
+            await scene.server.start()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(stay_alive, scene)
+                await crowd.carry_on()
+                tasks.cancel_scope.cancel()
+        await crowd.settle()
+        await crowd.leave()
+        tally.rounds += 1
+
+
+async def stay_alive(scene: Scene) -> None:
+    """Asks again and again; whoever is asked answers, if only after a while."""
+    while True:
+        assert await scene.server.status("/livez") == 200
+        assert await scene.server.status("/readyz") == 200
+        await anyio.sleep(0.2)
