@@ -13,7 +13,7 @@ class TcpProxy:
 
     `delay_s` is how long each piece of data takes, `bytes_per_s` what a connection carries at most in
     each direction; `cut_after` cuts each connection once it has carried about so many bytes, which
-    mostly is in the middle of a frame.
+    mostly is in the middle of a frame. New connections go to `upstream_port`.
     """
 
     def __init__(self, upstream_port: int, fate: random.Random) -> None:
@@ -22,7 +22,7 @@ class TcpProxy:
         self.bytes_per_s: float | None = None
         self.cut_after: int | None = None
         self.cuts = 0
-        self._upstream_port = upstream_port
+        self.upstream_port = upstream_port
         self._fate = fate
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -61,7 +61,7 @@ class TcpProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            upstream = await asyncio.open_connection("127.0.0.1", self._upstream_port)
+            upstream = await asyncio.open_connection("127.0.0.1", self.upstream_port)
         except OSError:  # the server is away
             writer.transport.abort()
             return

@@ -224,7 +224,7 @@ class Node:
     async def run(self, banner: Banner | None) -> None:
         """Builds everything, serves until `stop`, and closes everything in reverse."""
         async with AsyncExitStack() as stack:
-            await self._build(stack)
+            lock = await self._build(stack)
             self._is_ready = True
             # What was imported stays: a full collection that walks over it stops everything for 50 ms.
             gc.collect()
@@ -232,7 +232,10 @@ class Node:
             log.info("node.ready")
             if banner is not None:
                 banner(self._folder)
-            await self._stopping.wait()
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(lock.watch_taken(), name="loss of the node lock")
+                await self._stopping.wait()
+                watching.cancel()
             self.drain()
 
     def stop(self, running: asyncio.Task[None]) -> None:
@@ -271,7 +274,7 @@ class Node:
         await lock.wait_held()
         return database, lock
 
-    async def _build(self, stack: AsyncExitStack) -> None:
+    async def _build(self, stack: AsyncExitStack) -> NodeLock:
         settings = self._settings
         database, lock = await self._lock_database(stack)
         claims = ClaimWriter(database, secrets.randbits(63))
@@ -312,6 +315,7 @@ class Node:
         await stack.enter_async_context(self._sockets.serving(equip))
         # Not before: whoever comes at the word "ready" is let in.
         self._readiness.checks = partial(_check, database, lock, commits, pool)
+        return lock
 
     def _tellers(self, homes: Homes, events: Events) -> OnChanged:
         """Gives what tells everybody concerned that a user's right to a session has changed."""

@@ -4,14 +4,18 @@ A session-level advisory lock on a connection of its own. Postgres frees it when
 ends, however the node ended: with the process, or, when the machine is gone, after about 15 s
 without an answer to keep-alives.
 
-States: waiting -> held -> (connection lost) -> waiting.
+States: waiting -> held -> (connection lost) -> waiting -> held, or taken: another node has it.
+
+A node whose lock is taken has to end: it can save nothing, and devices that stay with it would wait for
+as long as the other node lives. It is told apart from its own session, which Postgres may not have
+noticed to be gone, by the process that holds the lock.
 """
 
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 
@@ -20,11 +24,24 @@ from segue.storage.database import OUTAGE, Connection, Database
 
 log = structlog.get_logger()
 
+_TAKEN: Final = (
+    "This node lost its lock on the database, and another node has it now. All devices are sent away; "
+    "nothing acknowledged is lost. Start this one again: it waits until the other one ends."
+)
+
 _LOCK_KEY: Final = int.from_bytes(hashlib.sha256(b"segue node").digest()[:8], signed=True)
 
 # Polled, not waited for: a waiting session could not notice that its own node is closing.
 TRY_LOCK: Final = "SELECT pg_try_advisory_lock($1)"
 STILL_THERE: Final = "SELECT 1"
+
+# A bigint key shows as its two halves.
+HOLDER: Final = """
+SELECT pid FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 1
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND (classid::bigint << 32) | objid::bigint = $1
+"""
 
 # How long the server keeps the lock for a machine that vanished without closing its connection.
 FREE_WHEN_GONE: Final = """
@@ -42,6 +59,8 @@ class NodeLock:
         self._poll_s = poll_s
         self._answer_s = answer_s
         self._held = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._last_holder: int | None = None
         self._waiting_told = False
 
     @property
@@ -52,6 +71,15 @@ class NodeLock:
     async def wait_held(self) -> None:
         """Returns once this node holds the lock."""
         await self._held.wait()
+
+    async def watch_taken(self) -> NoReturn:
+        """Waits for the worst.
+
+        Raises:
+            StorageUnavailable: another node holds what this one had held; this one has to end.
+        """
+        await self._taken.wait()
+        raise StorageUnavailable(_TAKEN)
 
     async def run(self) -> None:
         """Acquires the lock, watches it, acquires it again after a loss, until it is cancelled."""
@@ -82,10 +110,18 @@ class NodeLock:
                     "node_lock.waiting",
                     hint="another node serves this database; this one starts when it ends",
                 )
+            await self._notice_taken(connection)
             await asyncio.sleep(self._poll_s)
         self._waiting_told = False
+        self._last_holder = connection.get_server_pid()
         self._held.set()
         log.info("node_lock.held")
+
+    async def _notice_taken(self, connection: Connection) -> None:
+        if self._last_holder is not None:
+            holder = await connection.fetchval(HOLDER, _LOCK_KEY)
+            if holder not in (None, self._last_holder):
+                self._taken.set()
 
     async def _watch(self, connection: Connection) -> None:
         """Raises when the connection ends or stops answering."""

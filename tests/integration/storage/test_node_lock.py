@@ -11,6 +11,7 @@ import structlog.testing
 
 from databases import connected, open_database
 from postgres_proxy import PostgresProxy
+from segue.errors import StorageUnavailable
 from segue.storage.database import Database
 from segue.storage.node_lock import NodeLock, node_lock
 from waiting import PATIENCE_S, until
@@ -89,6 +90,34 @@ async def test_silence_ends_the_hold_and_leaves_the_lock_to_others(
         await until(lambda: not cut_off.held)
         proxy.flow()
         await acquired(cut_off)
+
+
+async def test_a_node_whose_lock_another_one_took_is_told(
+    proxy: PostgresProxy, database: Database, documents: list[str]
+) -> None:
+    async with open_database(proxy.dsn) as behind_proxy, node(behind_proxy) as first:
+        await acquired(first)
+        async with anyio.create_task_group() as tasks:
+            told: list[str] = []
+            tasks.start_soon(_note_taken, first, told)
+            proxy.stall()
+            await until(lambda: not first.held)
+            proxy.flow()
+            await acquired(first)
+            assert told == [], "its own old session isn't another node"
+            proxy.close()
+            async with node(database) as second:
+                await acquired(second)
+                await proxy.open()
+                await until(lambda: told)
+        assert "another node has it" in told[0]
+
+
+async def _note_taken(lock: NodeLock, told: list[str]) -> None:
+    try:
+        await lock.watch_taken()
+    except StorageUnavailable as error:
+        told.append(str(error))
 
 
 async def test_postgres_away_is_waited_for(proxy: PostgresProxy) -> None:
