@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 UV := .venv/bin/uv
 
-.PHONY: setup run test check bench profile
+.PHONY: setup run test faults check bench profile
 
 setup: .venv/.ready server/segue/web/.ready
 
@@ -59,6 +59,13 @@ test: setup client_js/node_modules/.ready tests/stock/node_modules/.ready debian
 check: setup client_js/node_modules/.ready
 	$(PY) -m ruff check --quiet server tests bench examples
 	$(PY) -m ruff format --check --quiet server tests bench examples
+# Kills, cuts and starves everything again and again: make faults ROUNDS=20 ONLY="kill and server"
+faults: setup tests/stock/node_modules/.ready
+	$(PY) -m pytest -q tests/faults --rounds=$(or $(ROUNDS),10) $(if $(ONLY),-k "$(ONLY)")
+
+check: setup
+	$(PY) -m ruff check --quiet server tests bench
+	$(PY) -m ruff format --check --quiet server tests bench
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-cache
 	cd client_js && npm run --silent check
