@@ -105,8 +105,9 @@ class Sequencer:
         for message in messages.keys():
             self._load_message(message, messages[message])
         for message, spot in list(self._spots.items()):
-            above = self._spots.get(spot.parent) if spot.parent is not None else spot
-            if above is None or above.seq > spot.seq:
+            # Members could write an order of their own before it was the server's: no circles.
+            above = None if spot.parent is None else self._spots.get(spot.parent)
+            if above is None or above.seq >= spot.seq:
                 self._place(message, Spot(spot.seq, None))
         head = root(SESSION).get(HEAD)
         if isinstance(head, str) and head in self._spots:

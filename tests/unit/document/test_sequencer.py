@@ -360,6 +360,24 @@ def test_what_was_stored_without_an_order_gets_one_with_the_next_update(
     assert talk.order() == {"m1": (1, None)}
 
 
+@pytest.mark.timeout(10)
+def test_an_order_from_before_it_was_the_servers_goes_in_no_circles(alice: Talker) -> None:
+    for name, seq, parent in (("m1", 1.0, "m1"), ("m2", 2.0, "m3"), ("m3", 3.0, "m2")):
+        alice.say(name, seq=seq, parent=parent)
+    alice.say("m4", seq=4.0, parent="gone")
+    sequencer = replica_of(*alice.take())._conversation.sequencer
+    assert sequencer.path_to("m1", 9) == ["m1"]
+    assert sequencer.path_to("m3", 9) == ["m2", "m3"]
+    assert sequencer.path(None, 9) == ["m4"]
+
+
+def test_a_page_of_a_long_path_costs_what_the_page_costs(talk: Talk, alice: Talker) -> None:
+    for name in ("m1", "m2", "m3"):
+        alice.say(name)
+    talk.sync(alice)
+    assert talk.replica._conversation.sequencer.path(None, 2) == ["m2", "m3"]
+
+
 def test_typing_costs_nothing_and_tells_no_list(talk: Talk, alice: Talker) -> None:
     alice.say("m1")
     talk.sync(alice)
