@@ -122,3 +122,38 @@ async def test_the_end_stores_what_waits(store: FakeStore) -> None:
     async with listing(store, pause_s=FOR_EVER_S) as kept:
         kept.note(A, Summary("a", 1))
     assert store.stored == {A: Summary("a", 1)}
+
+
+async def test_whoever_shows_lists_is_told_of_what_was_stored_and_of_what_changed(
+    store: FakeStore,
+) -> None:
+    told: list[Sequence[DocumentId]] = []
+
+    async def on_stored(sessions: Sequence[DocumentId]) -> None:
+        told.append(sessions)
+
+    async with listing(store, pause_s=FOR_EVER_S) as kept:
+        kept.on_stored = on_stored
+        kept.note(A, Summary("a", 1))
+        await kept.flush()
+        await kept.changed(B)
+    assert told == [[A], [B]]
+
+
+async def test_an_outage_is_met_with_growing_pauses(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    async def pause(_kept: Listing, pause_s: float) -> None:
+        pauses.append(pause_s)
+        store.failing = StorageUnavailable("away") if len(pauses) < 8 else None
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(Listing, "_pause", pause)
+    async with listing(store, pause_s=0.25) as kept:
+        kept.note(A, Summary("a", 1))
+        await until(lambda: store.stored)
+        kept.note(B, Summary("b", 1))
+        await until(lambda: B in store.stored)
+    assert pauses[:9] == [0.25, 0.5, 1, 2, 4, 5, 5, 5, 0.25]

@@ -237,6 +237,7 @@ def test_ones_own_message_is_withdrawn_while_nobody_has_answered(
     assert alice.answer("answered")["reason"] == "the message has been answered"
     assert alice.answer("another's")["reason"] == "the message is another's"
     assert bob.answer("own")["outcome"] == "done"
+    assert talk.stored().keys() == {"m1"}
     assert talk.path() == ["m1"]
     assert talk.head() == "m1"
 
