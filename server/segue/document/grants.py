@@ -136,7 +136,7 @@ class Review:
                 return
             case Part.HEAD | Part.RUN:
                 raise Refusal(_REMOVES)
-            case Part.REQUEST if _entry(place) not in self.requests:
+            case Part.REQUEST if _entry(place) in self.known.requests:
                 raise Refusal(_REMOVES)
             case Part.REQUEST:
                 return

@@ -6,7 +6,8 @@ from itertools import count, pairwise
 
 import pytest
 from conversation_devices import Talk, Talker, new_message
-from replicas import reopened, replica_of
+from pycrdt import Map
+from replicas import reader_of, reopened, replica_of, send
 
 from segue.auth.grants import Role
 from segue.document.sequencer import Sequencer
@@ -359,6 +360,17 @@ def test_what_was_stored_without_an_order_gets_one_with_the_next_update(
     alice.text("t").insert(0, "x")
     talk.sync(alice)
     assert talk.order() == {"m1": (1, None)}
+
+
+def test_what_a_device_took_back_before_it_came_is_nothing(talk: Talk, alice: Talker) -> None:
+    alice.ask("r", "switch", "m1")
+    del alice.map("requests")["r"]
+    for place in ("Porto", "Lisbon"):
+        alice.map("context")["to"] = {"value": place, "by": "alice"}
+    assert isinstance(send(talk.replica, alice.doc.get_update()), Accepted)
+    stored = reader_of(talk.replica)
+    assert stored.get("requests", type=Map).to_py() == {}
+    assert stored.get("context", type=Map).to_py() == {"to": {"value": "Lisbon", "by": "alice"}}
 
 
 @pytest.mark.timeout(10)
