@@ -56,16 +56,13 @@ test: setup client_js/node_modules/.ready tests/stock/node_modules/.ready debian
 	$(if $(ARGS),,cd client_js && npm run --silent test)
 	$(PY) -m pytest -q $(ARGS)
 
-check: setup client_js/node_modules/.ready
-	$(PY) -m ruff check --quiet server tests bench examples
-	$(PY) -m ruff format --check --quiet server tests bench examples
 # Kills, cuts and starves everything again and again: make faults ROUNDS=20 ONLY="kill and server"
 faults: setup tests/stock/node_modules/.ready
 	$(PY) -m pytest -q tests/faults --rounds=$(or $(ROUNDS),10) $(if $(ONLY),-k "$(ONLY)")
 
-check: setup
-	$(PY) -m ruff check --quiet server tests bench
-	$(PY) -m ruff format --check --quiet server tests bench
+check: setup client_js/node_modules/.ready
+	$(PY) -m ruff check --quiet server tests bench examples
+	$(PY) -m ruff format --check --quiet server tests bench examples
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-cache
 	cd client_js && npm run --silent check
