@@ -108,8 +108,6 @@ def _started(call: JsonObject, attempt: str, *, repeatable: bool) -> JsonObject:
         return call
     if call.get("state") not in _READY or _is_persons(call):
         raise Refusal(f"the tool can't be started: it is {call.get('state')}")
-    if "attempt" in call and not call.get("repeatable"):
-        raise Refusal("the tool was started before")
     return {**call, "attempt": attempt, **({"repeatable": True} if repeatable else {})}
 
 

@@ -493,7 +493,11 @@ def test_an_agent_stopped_between_two_events_lets_go() -> None:
         let_go = asyncio.Event()
 
         class Holding(Scripted):
-            async def respond(self, turn: Turn) -> AsyncIterator[Event]:
+            def respond(self, turn: Turn) -> AsyncIterator[Event]:
+                self.answer = self._answer()  # so that nothing but the runner closes it
+                return self.answer
+
+            async def _answer(self) -> AsyncIterator[Event]:
                 try:
                     yield ToolCall("c1", "pay", {})
                     yield ToolStart("c1")
