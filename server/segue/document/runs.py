@@ -2,7 +2,7 @@
 
     queued --start--> active --end--> done | error | interrupted
        ^                 '--suspend--> suspended: people have to decide
-       '---------------------------------'
+       '---------------------------------'   (an active one that is interrupted, too, if the session wants it)
     queued, active, suspended --stop--> cancelled
     error, interrupted, cancelled --resume--> queued
 
@@ -32,6 +32,7 @@ from segue.document.schema import (
     SESSION,
     SETTINGS,
     SUPERSEDES,
+    WHEN_INTERRUPTED,
     WHILE_RUNNING,
 )
 from segue.document.verdict import Run
@@ -39,6 +40,9 @@ from segue.document.verdict import Run
 OPEN: Final = frozenset(("queued", "active", "suspended"))
 MAX_OPEN: Final = 100
 """Runs of a session that may be open at once; what comes then is kept and not answered."""
+
+MAX_INTERRUPTIONS: Final = 3
+"""After so many a run does not go on by itself: it may be what crashes the server."""
 
 _KEPT: Final = frozenset(("agent", "reply_to", "message", "number", "supersedes"))
 """What of a run stays when it is queued again."""
@@ -210,6 +214,8 @@ class Runs:
         if edit.status == "suspended":
             self._wait_or_go_on(root, edit.run, run_at(root, edit.run) or {})
             return
+        if edit.status == "interrupted" and self._goes_on_by_itself(root, edit.run):
+            return
         more: JsonObject = {"ended_at": float(edit.now_ms)}
         if edit.error:
             more["error"] = edit.error
@@ -249,6 +255,19 @@ class Runs:
     def _queue_again(self, root: Roots, run: str, value: JsonObject) -> None:
         kept = {key: item for key, item in value.items() if key in _KEPT}
         self._put(root, run, {**kept, "status": "queued"})
+
+    def _goes_on_by_itself(self, root: Roots, run: str) -> bool:
+        """Queues an interrupted run again, if its session wants that and it isn't what crashes the server."""
+        value = run_at(root, run) or {}
+        count = value.get("interruptions", 0.0)
+        wish = _field(root(SESSION).get(SETTINGS), WHEN_INTERRUPTED)
+        if wish != "resume" or not isinstance(count, float) or count >= MAX_INTERRUPTIONS:
+            return False
+        answers.end_texts(root, value.get("message"))
+        answers.show(root, value.get("message"), "interrupted")
+        kept = {key: item for key, item in value.items() if key in _KEPT}
+        self._put(root, run, {**kept, "status": "queued", "interruptions": count + 1})
+        return True
 
     def _wait_or_go_on(self, root: Roots, run: str, value: JsonObject) -> None:
         answer = value.get("message")

@@ -32,6 +32,9 @@ RESPONDER: Final = "responder"
 WHILE_RUNNING: Final = "while_running"
 """In the settings, or in a message's metadata: `enqueue`, `interrupt` or `reject`."""
 
+WHEN_INTERRUPTED: Final = "when_interrupted"
+"""In the settings: `resume` has a run that a crash cut off go on by itself."""
+
 HEAD: Final = "head"
 TITLE: Final = "title"
 NAMED: Final = "named"

@@ -148,6 +148,21 @@ async def test_it_goes_on_exactly_where_it_was_cut_off(
     assert answer["status"] == "complete"
 
 
+async def test_where_the_session_wants_it_it_goes_on_by_itself(
+    host: DeviceHost, server: SegueServer, session: str
+) -> None:
+    phone, laptop = devices = await open_two(host, server, session)
+    await phone.put("session", ["settings"], {"$json": {"when_interrupted": "resume"}})
+    message = await say(phone, "150")
+    await until_it_writes(laptop, message)
+    await host.each("offline", devices)
+    await server.restart()
+    await host.each("online", devices)
+    await until_status(phone, message, "done")
+    await host.equal(devices)
+    assert text_of(await answer_to(laptop, message)) == counted(150)
+
+
 async def test_a_failing_agent_says_why_and_what_it_wrote_stays(
     host: DeviceHost, server: SegueServer, session: str
 ) -> None:

@@ -10,6 +10,7 @@ from replicas import reader_of
 from run_edits import accepted, edit, end, keep, say, start
 
 from segue.auth.grants import Role
+from segue.document.runs import MAX_INTERRUPTIONS
 from segue.document.verdict import Accepted, NoNews, Refused, Run
 from segue.document.views import TurnView, ViewTurn
 
@@ -272,3 +273,27 @@ def test_an_answer_whose_text_is_gone_takes_no_more(talk: Talk, alice: Talker) -
     assert all(isinstance(verdict, Accepted) for verdict in talk.send(device, Role.AGENT))
     assert isinstance(edit(talk, say(3, "x")), Refused)
     assert isinstance(edit(talk, end("error")), Accepted)
+
+
+def test_where_the_session_wants_it_a_run_goes_on_by_itself_a_few_times(
+    talk: Talk, alice: Talker
+) -> None:
+    alice.map("session")["settings"] = {"when_interrupted": "resume"}
+    started(talk, alice)
+    accepted(talk, say(0, "Hel"))
+    for number in range(MAX_INTERRUPTIONS):
+        attempt = f"b{number}"
+        before = "a1" if number == 0 else f"b{number - 1}"
+        assert accepted(talk, end("interrupted", attempt=before)).runs == (
+            Run("m1", "demo", "queued"),
+        )
+        talk.restart()
+        assert talk.replica.take_news() == (Run("m1", "demo", "queued"),)
+        accepted(talk, start("m1", attempt))
+        assert talk.stored()["a1"]["status"] == "streaming"
+    accepted(talk, end("interrupted", attempt=f"b{MAX_INTERRUPTIONS - 1}"))
+    assert talk.runs()["m1"]["status"] == "interrupted"
+    assert written(talk) == "Hel"
+    alice.ask("r", "resume", "m1")
+    talk.sync(alice)
+    assert "interruptions" not in talk.runs()["m1"]
