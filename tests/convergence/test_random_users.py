@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from conversations import assert_kept
 from devices import Device, DeviceHost
 from servers import PostgresServer, SegueServer
 from settled import assert_all_acknowledged, assert_settled
@@ -77,7 +78,8 @@ class World:
 
     async def type_a_while(self, device: Device) -> None:
         count, seed = self.fate.randint(3, 60), self.fate.randrange(2**32)
-        await device.call("type", root="text", seed=seed, count=count, window=10**6)
+        say = {"share": 0.04, "user": "alice", "text": "🙂 hello"}
+        await device.call("type", root="text", seed=seed, count=count, window=10**6, say=say)
 
     async def cut(self) -> None:
         await self.host.each("cut", self.some(3))
@@ -109,11 +111,16 @@ class World:
 
 async def play(host: DeviceHost, server: SegueServer, session: str, seed: int) -> None:
     devices = await host.open_all(DIALECTS, server.url, session, server.token("alice"))
+    await host.each("witness", devices)
     world = World(seed, server, session, devices)
     for _ in range(STEPS):
         await world.step()
     await world.bring_online()
     await assert_settled(host, server.dsn, session, world.devices, timeout_s=40)
+    ids = [device.id for device in world.devices]
+    roots = await devices[1].roots()
+    assert roots["messages"]
+    assert_kept(roots, await host.call("witnessed", ids=ids))
     for device in world.devices:
         assert (await device.summary())["stop"] is None
         (await device.text()).encode()  # no half of a surrogate pair

@@ -8,7 +8,7 @@ hold the same, and it is what is stored.
 """
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 from tally import Tally
 
+from conversations import assert_kept
 from devices import Device, DeviceHost, Stock
 from postgres_proxy import PostgresProxy
 from servers import PostgresServer, SegueServer, new_session
@@ -24,7 +25,7 @@ from stored import Stored, frozen_log, read_all_rows
 
 STOCKS: tuple[Stock, ...] = ("hocuspocus", "y-websocket")
 HZ = 6
-SAID = 0.02
+SAID = 0.04
 """Share of messages among edits; the others are strokes in a text and entries of a map."""
 
 COUNT_TO = 12
@@ -142,34 +143,6 @@ async def gather(
     crowd = Crowd(scene, seed, gathered)
     await scene.host.wait_all(crowd.devices, PATIENCE_S, synced=True)
     return crowd
-
-
-def assert_kept(roots: Mapping[str, Any], witnessed: Iterable[Mapping[str, Any]]) -> None:
-    """Asserts that a conversation is one, and holds what each device saw of it."""
-    messages = roots.get("messages", {})
-    places = {message: entry["seq"] for message, entry in messages.items()}
-    assert len(set(places.values())) == len(places), f"a place was given twice: {places}"
-    for seen in witnessed:
-        assert not seen["broken"], seen["broken"]
-        assert seen["places"].items() <= places.items()
-        for message, text in seen["answers"].items():
-            assert text_of(messages[message]).startswith(text)
-    for run in roots.get("runs", {}).values():
-        if answer := messages.get(run.get("message")):
-            counted = count_to(int(text_of(messages[run["reply_to"]])))
-            assert counted.startswith(text_of(answer)), "an answer isn't what the agent said"
-            assert answer["status"] != "complete" or text_of(answer) == counted
-
-
-def count_to(number: int) -> str:
-    """Gives what the agent answers."""
-    return "".join(f"{each} " for each in range(number))
-
-
-def text_of(message: Mapping[str, Any]) -> str:
-    """Gives the text of a message as `Device.roots` shows it."""
-    text: str = message["parts"]["0"]["text"] or ""
-    return text
 
 
 async def _wait(device: Device, until: Mapping[str, Any]) -> None:

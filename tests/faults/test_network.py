@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from crowd import COUNT_TO, USER, Crowd, Scene, gather, text_of
+from crowd import COUNT_TO, USER, Crowd, Scene, gather
 from tally import Tally
 
+from conversations import text_of
 from devices import DeviceHost
 from servers import new_session
 from settled import assert_settled

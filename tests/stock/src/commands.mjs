@@ -53,7 +53,9 @@ export const COMMANDS = {
     await COMMANDS.settle({ id, timeout: 40 })
     old.destroy()
     devices.delete(id)
-    return COMMANDS.open(old.options)
+    const opened = await COMMANDS.open(old.options)
+    if (old.witness !== null) COMMANDS.witness({ ids: [id] })
+    return opened
   },
   close_all: () => [...devices.keys()].forEach((id) => COMMANDS.close({ id })),
 

@@ -61,7 +61,7 @@ export class Typing {
       this.left -= 1
       if (erase) patchText(device.doc, root, [[0, 1, '']])
       else if (append !== null) this.#append(device, root, append)
-      else if (say !== null && this.random() < say.share) sayMessage(device.doc, `${device.id}-${device.ledger.entries.length}`, say)
+      else if (say !== null && this.random() < say.share) sayMessage(device.doc, `${device.doc.clientID}-${device.ledger.entries.length}`, say)
       else strike(device.doc, root, this.random, replace)
     }
     if (hz === null) step()
