@@ -24,6 +24,9 @@ AGENTS = Path(__file__).parents[1] / "integration" / "agents" / "agents_for_test
 SETTINGS = {
     "SEGUE_AGENT": "counting:Counting",
     "PYTHONPATH": str(AGENTS),
+    # All devices are one person's, on one machine.
+    "SEGUE_MAX_SOCKETS_PER_USER": "2000",
+    "SEGUE_MAX_SOCKETS_PER_ADDRESS": "2000",
     # Compactions fall into the middle of everything.
     "SEGUE_SNAPSHOT_EVERY": "25",
 }

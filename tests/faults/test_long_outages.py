@@ -13,7 +13,7 @@ from databases import connected
 from devices import DeviceHost
 from servers import PostgresServer, SegueServer
 from settled import assert_settled
-from waiting import until_a_commit_waits, until_logged
+from waiting import until_a_commit_waits, until_folded, until_logged
 
 pytestmark = pytest.mark.anyio
 
@@ -173,21 +173,27 @@ async def test_a_device_that_leaves_during_the_outage_has_its_text_saved(
 ) -> None:
     """Its document is not closed before, though nobody is in it."""
     address = await own_postgres.new_database()
-    async with SegueServer.started(
-        tmp_path, database_url=address, SEGUE_ROOM_GRACE="20ms"
-    ) as server:
+    settings = {"SEGUE_ROOM_GRACE": "20ms", "SEGUE_SNAPSHOT_EVERY": "1"}
+    async with SegueServer.started(tmp_path, database_url=address, **settings) as server:
         token = server.token("alice")
         writer = await host.open("hocuspocus", server.url, session, token)
+        watcher = await host.open("y-websocket", server.url, session, token)
         await writer.edit((0, 0, "before, "))
         await writer.wait(saved=True)
+        await until_folded(address, session)
         async with connected(address) as sql:
             await sql.execute(DISK_FULL)
             logged = server.log.stat().st_size
             await writer.edit((8, 0, "during"))
             await until_logged(server.log, "storage.commits_waiting", logged)
+            await writer.edit((14, 0, ", after"))
+            # What is shown at once, and comes behind the edit.
+            await writer.call("present", state={"typing": True})
+            await watcher.wait(present={"typing": True})
             assert (await writer.summary())["unsynced"] > 0
+            await watcher.call("close")
             await writer.call("close")
             await until_a_commit_waits(address)
             await sql.execute("DROP TRIGGER disk_full ON updates")
         reader = await host.open("y-websocket", server.url, session, token)
-        await reader.wait(60, contains={"root": "text", "text": "before, during"})
+        await reader.wait(60, contains={"root": "text", "text": "before, during, after"})
