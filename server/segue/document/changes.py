@@ -78,21 +78,21 @@ def _message(mark: Mark, view: MessageView, seen: Seen | None, *, is_new: bool) 
     if now == seen:
         return None
     if seen is not None and seen.length < len(text) and _hash(view, seen.length) == seen.whole:
-        delta = TextDelta(view.id, seen.length, text[seen.length :])
+        delta = TextDelta(view.id, len(view.parts) - 1, seen.length, text[seen.length :])
         return _of(mark, "message.delta", delta, view.id, now)
     return _of(mark, "message.created" if is_new else "message.updated", view, view.id, now)
 
 
 def _text_under_way(view: MessageView) -> str | None:
-    text = view.parts[0].get("text") if view.parts and view.status == "streaming" else None
+    text = view.parts[-1].get("text") if view.parts and view.status == "streaming" else None
     return text if isinstance(text, str) else None
 
 
 def _hash(view: MessageView, length: int) -> str:
-    """Stands for all of a message but what comes behind the first `length` characters of its text."""
-    first, *others = view.parts
+    """Stands for all of a message but what follows the first `length` characters of its last text."""
+    *others, last = view.parts
     cut = msgspec.structs.replace(
-        view, parts=[{**first, "text": str(first["text"])[:length]}, *others]
+        view, parts=[*others, {**last, "text": str(last["text"])[:length]}]
     )
     return blake2b(_json(cut), digest_size=8).hexdigest()
 

@@ -125,7 +125,7 @@ class LocalReplica:
         assert self._conversation is not None
         spot = self._conversation.sequencer.spot
         return any(
-            kind is Kind.SESSION or (kind is Kind.MESSAGE and spot(key) is None)
+            kind in (Kind.SESSION, Kind.RUN) or (kind is Kind.MESSAGE and spot(key) is None)
             for kind, key in subjects
         )
 

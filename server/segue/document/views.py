@@ -161,9 +161,10 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 class TextDelta(msgspec.Struct, frozen=True):
-    """Text that was appended to the text of message `id`, behind its first `at` characters."""
+    """Text that was appended to part `part` of message `id`, behind its first `at` characters."""
 
     id: str
+    part: int
     at: int
     text: str
 

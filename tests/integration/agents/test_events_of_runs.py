@@ -13,7 +13,8 @@ def put(known: dict[str, str], told: Told) -> None:
     """Does with an event what the README says."""
     match told.type:
         case "message.created" | "message.updated":
-            known[told.data["id"]] = told.data["parts"][0]["text"]
+            parts = told.data["parts"]
+            known[told.data["id"]] = parts[0]["text"] if parts else ""
         case "message.delta":
             assert len(known[told.data["id"]]) == told.data["at"]
             known[told.data["id"]] += told.data["text"]
