@@ -165,9 +165,9 @@ class Session:
 class Agent:
     """See `segue.Agent`."""
 
-    def __init__(self, spec: str = "demo") -> None:
+    def __init__(self, spec: str = "demo", **options: str) -> None:
         """Builds it."""
-        self._inner = local.Agent(spec)
+        self._inner = local.Agent(spec, **options)
         self.name = self._inner.name
 
     def generate(

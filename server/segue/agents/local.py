@@ -4,10 +4,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from segue.agents.loading import load_agent
+from segue.agents.loading import ModelOptions, load_agent
 from segue.agents.port import (
+    Data,
     Forget,
+    Metadata,
+    ReasoningDelta,
     Remember,
+    Source,
     TextDelta,
     TextPart,
     Title,
@@ -24,15 +28,15 @@ _CUT_OFF: Final = frozenset(("interrupted", "error", "cancelled", "streaming"))
 
 
 class Agent:
-    """Answers histories and sessions: `demo`, or `module:factory` of yours (see `segue.agents.port`)."""
+    """Answers histories and sessions: `demo`, `openai`, or `module:factory` of yours (`segue.agents.port`)."""
 
-    def __init__(self, spec: str = "demo") -> None:
-        """Builds it.
+    def __init__(self, spec: str = "demo", **options: str) -> None:
+        """Builds it; `openai` takes `model`, `instructions`, `api_key` and `base_url`.
 
         Raises:
-            ConfigurationError: there is no such agent.
+            ConfigurationError: there is no such agent, or it lacks something.
         """
-        self._agent = load_agent(spec)
+        self._agent = load_agent(spec, ModelOptions(**options))
         self.name = self._agent.name
 
     async def generate(
@@ -88,8 +92,13 @@ class Agent:
                 case Title(text):
                     if not session.title:
                         await session.set_title(text)
+                case ReasoningDelta() | Source() | Data() | Metadata():
+                    pass  # shown by pages; a program's answer is its text
                 case _:
-                    pass  # reasoning, tools and decisions need a run, which is a server's
+                    raise InvalidRequest(
+                        "This agent calls tools, which only a server's runner can do. "
+                        "Run it there: SEGUE_AGENT."
+                    )
 
     def _known(self, session: Session) -> Mapping[str, Mapping[str, object]]:
         """Gives the context, where what this agent noted through the program is the agent's own."""

@@ -185,8 +185,8 @@ async def test_an_answer_that_was_cut_off_is_taken_up(server: SegueServer, sessi
             async with ours.stream() as answer:
                 answer.write(whole[:20])
                 raise RuntimeError("the program dies")
-        assert ours.messages[-1].status == "interrupted"
         await ours.save()
+        assert ours.messages[-1].status == "interrupted"
     async with await Session.load(session, **here) as again:
         assert await Agent("demo").resume(again) == whole
         assert again.messages[-1].status == "complete"
