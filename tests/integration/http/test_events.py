@@ -124,6 +124,21 @@ async def test_a_stream_says_why_it_ends(alice: HttpClient, ours: str) -> None:
         assert (end.data["code"], end.data["status"]) == ("deleted", 410)
 
 
+async def test_who_is_removed_is_told_no_more(alice: HttpClient, ours: str) -> None:
+    server = alice.server
+    bob = HttpClient(server, server.token("bob"))
+    link = (await alice.ask("POST", f"/v1/sessions/{ours}/links", {"role": "viewer"})).json["link"]
+    assert (await bob.ask("POST", "/v1/links/redeem", {"code": link})).status == 200
+    async with EventReader.opened(server, bob.token, ours, since="now") as reader:
+        # At once, well before a right is looked at again by itself.
+        with anyio.fail_after(10):
+            await alice.ask("DELETE", f"/v1/sessions/{ours}/members/bob")
+            await say(alice, ours, "secret")
+            (*told, end) = await reader.until("end")
+    assert texts(told) == []
+    assert (end.data["code"], end.data["status"]) == ("forbidden", 403)
+
+
 async def test_a_stopping_server_says_so_and_stops(
     postgres: PostgresServer, tmp_path: Path, session: str
 ) -> None:
