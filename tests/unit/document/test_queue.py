@@ -1,5 +1,6 @@
 """What comes while an answer is being written waits, interrupts or is not answered: as one wants."""
 
+import random
 from typing import Any
 
 import pytest
@@ -342,3 +343,31 @@ def test_the_tools_of_a_stopped_answer_do_nothing_more(talk: Talk, alice: Talker
     alice.ask("r", "stop", "m1")
     talk.sync(alice)
     assert isinstance(edit(talk, steps(begin())), Refused)
+
+
+@pytest.mark.parametrize("seed", range(500))
+def test_a_stop_at_any_token_keeps_the_turn_and_all_that_was_written(seed: int) -> None:
+    rng = random.Random(seed)
+    talk, alice, bob = Talk("demo"), Talker("alice"), Talker("bob")
+    alice.say("m1")
+    talk.sync(alice, bob)
+    cut, written = rng.randrange(-1, 12), ""
+    if cut >= 0:
+        accepted(talk, start())
+    for number in range(cut):
+        piece = rng.choice(("é", "👋 ", f"{number} "))
+        accepted(talk, say(len(written.encode()), piece))
+        written += piece
+    bob.ask("r", "stop", rng.choice(("m1", "session") if cut < 0 else ("m1", "a1", "session")))
+    if rng.random() < 0.3:
+        talk.restart()
+    talk.sync(bob, alice)
+    assert alice.answer("r")["outcome"] == "done"
+    assert status(talk, "m1") == ["cancelled"]
+    assert isinstance(edit(talk, say(len(written.encode()), "more")), Refused)
+    assert talk.path() == (["m1"] if cut < 0 else ["m1", "a1"])
+    if cut > 0:
+        answer = talk.stored()["a1"]
+        part = {"type": "text", "text": written, "state": "done"}
+        assert (answer["status"], answer["parts"]) == ("cancelled", {"0": part})
+    assert alice.map("messages").to_py() == bob.map("messages").to_py()
