@@ -12,7 +12,6 @@ from api_scene import MAX_BODY, Scene
 from starlette.routing import Route, WebSocketRoute
 
 from asgi import Answer
-from segue.app import Node
 from segue.auth.grants import Role
 from segue.errors import Overloaded, Quarantined, StorageUnavailable
 from segue.http import incoming
@@ -20,6 +19,7 @@ from segue.http.operations import MAX_IN_FLIGHT, AnyOperation, Nothing
 from segue.http.pages import page_routes
 from segue.http.session_operations import OPERATIONS
 from segue.http.shapes import MAX_DEPTH
+from segue.node import Node
 from segue.settings import Settings
 
 pytestmark = pytest.mark.anyio
