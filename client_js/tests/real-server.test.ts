@@ -166,7 +166,7 @@ describe.skipIf(!hasServer)('with a real server', () => {
     await until(() => session.getSaveState().kind === 'saved' && session.asides.length === 1)
     await until(() => session.messages.length === 2)
     expect(texts(session)).toEqual(['before', 'after'])
-    expect(session.asides[0]?.refused).toContain('over the limit')
+    expect(session.asides[0]?.refused).toContain('SEGUE_MAX_UPDATE')
     await other.sendMessage('on the same socket')
     await until(() => other.getSaveState().kind === 'saved')
     expect(client.getStatus()).toBe('connected')
