@@ -27,6 +27,7 @@ def count_to(number: int) -> str:
 
 
 def text_of(message: Mapping[str, Any]) -> str:
-    """Gives the text of a message as `Device.roots` shows it."""
-    text: str = message["parts"]["0"]["text"] or ""
+    """Gives the text of a message as `Device.roots` shows it; an answer may have none yet."""
+    part = (message.get("parts") or {}).get("0") or {}
+    text: str = part.get("text") or ""
     return text

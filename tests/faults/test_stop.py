@@ -1,5 +1,7 @@
 """SIGTERM in the middle of answers, with devices that don't read: saved, said, and over in seconds."""
 
+from itertools import islice
+
 import pytest
 from crowd import USER, Crowd, Scene, gather
 from tally import Tally
@@ -15,6 +17,7 @@ FEW = 60
 EXIT_S = 10
 """The promise itself, and generous: it takes about two."""
 
+ANSWERS = 5
 BIG = 300_000
 UNFOLDED = "SELECT id FROM documents WHERE snapshot_position < position AND id = ANY($1)"
 LONG_ANSWER = 100_000
@@ -34,8 +37,8 @@ async def stall(crowd: Crowd) -> list[Device]:
 
 
 async def ask_at_length(crowd: Crowd) -> None:
-    """Has an answer under way in every session."""
-    for number, devices in enumerate(crowd.rooms.values()):
+    """Has answers under way in some sessions."""
+    for number, devices in enumerate(islice(crowd.rooms.values(), ANSWERS)):
         await devices[0].call("say", message=f"ask-{number}", user=USER, text=str(LONG_ANSWER))
         await devices[1].wait(60, answered={"runs": f"ask-{number}", "words": 3})
 
