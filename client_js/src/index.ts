@@ -6,7 +6,16 @@ export type { Device } from './device'
 export type { Entry } from './entries'
 export type { Home, Listed } from './home'
 export { acceptInvitation, type Http, HttpError, type Joined } from './http'
-export type { Author, Message, MessageStatus, OtherPart, Part, TextPart } from './messages'
+export type {
+  Author,
+  Message,
+  MessageStatus,
+  OtherPart,
+  Part,
+  ReasoningPart,
+  TextPart,
+  ToolPart,
+} from './messages'
 export type { Other, Presence, Viewing } from './presence'
 export type { Refusal } from './refusals'
 export type { Token } from './replica'

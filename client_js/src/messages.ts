@@ -14,18 +14,41 @@ export interface TextPart {
   readonly state: 'streaming' | 'done'
 }
 
+/** What an agent thought on its way to the answer. */
+export interface ReasoningPart {
+  readonly type: 'reasoning'
+  readonly text: string
+  readonly state: 'streaming' | 'done'
+}
+
+/** A call of a tool and, once it has one, its result. */
+export interface ToolPart {
+  readonly type: 'tool'
+  /** What `session.approve` and `session.giveOutput` are told. */
+  readonly id: string
+  readonly name: string
+  readonly args: Readonly<Record<string, unknown>>
+  /** As in the AI SDK: `approval-requested` waits for a yes or no. */
+  readonly state: string
+  readonly output?: unknown
+  readonly errorText?: string
+  /** Who has decided about it. */
+  readonly decidedBy?: string
+}
+
 /** A kind of part that this version doesn't know; shown by nobody, kept as it is. */
 export interface OtherPart {
   readonly type: 'other'
   readonly kind: string
 }
 
-export type Part = TextPart | OtherPart
+export type Part = TextPart | ReasoningPart | ToolPart | OtherPart
 
 export type MessageStatus =
   | 'sending'
   | 'queued'
   | 'streaming'
+  | 'suspended'
   | 'complete'
   | 'cancelled'
   | 'interrupted'
@@ -93,6 +116,7 @@ export function readStoredMessage(stored: Readonly<Record<string, unknown>>): Me
 
 const STATUSES: ReadonlySet<unknown> = new Set([
   'streaming',
+  'suspended',
   'cancelled',
   'interrupted',
   'error',
@@ -129,10 +153,37 @@ function readPart(value: unknown): Part[] {
   if (!(value instanceof Y.Map)) return []
   const kind = value.get('type')
   const text = value.get('text')
-  if (kind !== 'text') return typeof kind === 'string' ? [{ type: 'other', kind }] : []
+  if (kind === 'tool') return readTool(value)
+  if (kind !== 'text' && kind !== 'reasoning')
+    return typeof kind === 'string' ? [{ type: 'other', kind }] : []
   if (!(text instanceof Y.Text) && typeof text !== 'string') return []
   const state = value.get('state') === 'streaming' ? 'streaming' : 'done'
-  return [{ type: 'text', text: text.toString(), state }]
+  return [{ type: kind, text: text.toString(), state }]
+}
+
+function readTool(part: Y.Map<unknown>): Part[] {
+  const { tool_call_id, name, args, state, output, error_text, approval } = part.toJSON()
+  if (typeof tool_call_id !== 'string' || typeof state !== 'string') return []
+  const { by } = objectIn(approval) ?? {}
+  const decidedBy = textIn(by)
+  const errorText = textIn(error_text)
+  return [
+    {
+      type: 'tool',
+      id: tool_call_id,
+      name: textIn(name) ?? '',
+      args: objectIn(args) ?? {},
+      state,
+      ...(output !== undefined && { output }),
+      ...(errorText !== undefined && { errorText }),
+      ...(decidedBy !== undefined && { decidedBy }),
+    },
+  ]
+}
+
+function objectIn(value: unknown): Record<string, unknown> | undefined {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isObject ? (value as Record<string, unknown>) : undefined
 }
 
 function textIn(value: unknown): string | undefined {

@@ -192,6 +192,21 @@ export class Session extends Emitter<SessionTopic> {
     this.request('resume', answer)
   }
 
+  /** Says yes or no to a tool call that asks; of several devices the first one counts. */
+  approve(call: string, approved: boolean): void {
+    this.request('approve', call, { approved })
+  }
+
+  /** Gives the result of a tool call that waits for a person. */
+  giveOutput(call: string, output: unknown): void {
+    this.request('tool_output', call, { output })
+  }
+
+  /** Has an answer written anew, as another version of it. */
+  regenerate(answer: string): void {
+    this.request('regenerate', answer)
+  }
+
   /** Takes back an own message that nobody has answered. */
   withdraw(message: string): void {
     this.request('withdraw', message)

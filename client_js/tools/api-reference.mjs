@@ -7,10 +7,13 @@ const types = (module) => readFileSync(join(root, `dist/${module}.d.ts`), 'utf8'
 
 /** Gives `[module, names]` of each line of the entry that passes names on. */
 function exportsOf(entry) {
-  const lines = types(entry).matchAll(/^export (type )?\{ (.*?) \} from '\.\/(.*?)';$/gm)
+  const lines = types(entry).matchAll(/^export (type )?\{([^}]*)\} from '\.\/(.*?)';$/gm)
   return [...lines].map(([, , names, module]) => [
     module,
-    names.split(', ').map((name) => name.replace(/^type /, '')),
+    names
+      .split(',')
+      .map((name) => name.trim().replace(/^type /, ''))
+      .filter(Boolean),
   ])
 }
 

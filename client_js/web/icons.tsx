@@ -28,6 +28,7 @@ export const DownIcon = icon(<path d="M12 5v14m-6-6 6 6 6-6" />)
 export const LeftIcon = icon(<path d="m14 6-6 6 6 6" />)
 export const RightIcon = icon(<path d="m10 6 6 6-6 6" />)
 export const CopyIcon = icon(<path d="M9 9h11v11H9zM5 15H4V4h11v1" />)
+export const AgainIcon = icon(<path d="M19 8a8 8 0 1 0 1 5M20 4v5h-5" />)
 export const SignOutIcon = icon(<path d="M10 5H5v14h5M15 8l4 4-4 4M19 12H9" />)
 
 export function DeviceIcon({ kind }: { kind: string }) {

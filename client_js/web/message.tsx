@@ -1,10 +1,11 @@
 import { memo } from 'preact/compat'
 import { useState } from 'preact/hooks'
 import type { Message, Run, Session } from '../src'
-import { CheckIcon, ClockIcon, EditIcon, LeftIcon, RightIcon } from './icons'
+import { AgainIcon, CheckIcon, ClockIcon, EditIcon, LeftIcon, RightIcon } from './icons'
 import { Markdown } from './markdown'
 import { hueOf, initials } from './people'
 import { fullTime, timeOfDay } from './times'
+import { ToolCall } from './tool-call'
 
 interface Props {
   readonly session: Session
@@ -35,7 +36,7 @@ export const MessageView = memo(
         ) : (
           <div class="body">
             {isAgent ? (
-              <Markdown text={message.text} />
+              <Parts {...props} />
             ) : (
               <p class="plain" dir="auto">
                 {message.text}
@@ -54,6 +55,21 @@ export const MessageView = memo(
     before.canWrite === after.canWrite &&
     before.versions.join() === after.versions.join(),
 )
+
+/** An agent's answer: its words, and the tools it calls, in their order. */
+function Parts({ session, message, canWrite }: Props) {
+  return message.parts.map((part, index) => {
+    const key = `${index}`
+    switch (part.type) {
+      case 'text':
+        return <Markdown key={key} text={part.text} />
+      case 'tool':
+        return <ToolCall key={key} session={session} part={part} canWrite={canWrite} />
+      default:
+        return null
+    }
+  })
+}
 
 function titleOf({ author, createdAt }: Message, isOwn: boolean): string {
   return `${isOwn ? 'You' : author.name}, ${timeOfDay(createdAt)}`
@@ -79,6 +95,7 @@ function Footer(props: Props & { isOwn: boolean; onEdit: () => void }) {
     <footer>
       <Versions {...props} />
       <Outcome {...props} />
+      <Regenerate {...props} />
       {isOwn && canWrite && message.seq !== undefined && (
         <button type="button" class="tiny" aria-label="Edit this message" onClick={props.onEdit}>
           <EditIcon />
@@ -114,6 +131,8 @@ function Outcome({ session, message, run, canWrite }: Props) {
   switch (status) {
     case 'queued':
       return <span class="outcome">Waits for its turn</span>
+    case 'suspended':
+      return <span class="outcome">Waits for a decision</span>
     case 'cancelled':
       return <span class="outcome">Stopped {again}</span>
     case 'interrupted':
@@ -127,6 +146,21 @@ function Outcome({ session, message, run, canWrite }: Props) {
     default:
       return null
   }
+}
+
+function Regenerate({ session, message, run, canWrite }: Props) {
+  if (!canWrite || message.status !== 'complete' || run?.status !== 'done') return null
+  if (message.author.kind !== 'agent') return null
+  return (
+    <button
+      type="button"
+      class="tiny"
+      aria-label="Answer this anew"
+      onClick={() => session.regenerate(message.id)}
+    >
+      <AgainIcon />
+    </button>
+  )
 }
 
 function Versions({ session, message, versions }: Props) {

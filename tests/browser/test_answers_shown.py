@@ -123,3 +123,34 @@ async def test_the_demo_plans_a_trip_over_both_devices(
         await phone.shows("Saved")
         await expect(laptop.messages).to_have_count(6)
         await devices.close()
+
+
+async def test_a_tool_waits_for_a_decision_that_either_device_makes(
+    browser: Browser, postgres: PostgresServer, tmp_path: Path, session: str, screenshots: Path
+) -> None:
+    address = await postgres.new_database()
+    async with SegueServer.started(tmp_path, database_url=address, SEGUE_AGENT="demo") as server:
+        devices = Devices(browser, server, session)
+        phone, laptop = await devices.open("phone"), await devices.open("laptop")
+        await phone.send(
+            "Hamburg to Lisbon, May 3 to May 8, 2 people, budget 900 EUR, we like food"
+        )
+        for decider, word, outcome in (
+            (laptop, "Approve", "Approved by ann"),
+            (phone, "Decline", "Declined by ann"),
+        ):
+            await phone.send("Book it please")
+            calls = [
+                device.page.get_by_label(re.compile("^Tool: ")).last for device in (phone, laptop)
+            ]
+            for device, call in zip((phone, laptop), calls, strict=True):
+                await expect(call).to_contain_text("Hold this seat in the demo?", timeout=60_000)
+                await expect(call.get_by_role("button", name=word)).to_be_visible()
+                assert isinstance(device.page, Page)
+                name = "phone" if device is phone else "laptop"
+                await device.page.screenshot(path=screenshots / f"{name}-decision.png")
+            await decider.page.get_by_role("button", name=word).click()
+            for call in calls:
+                await expect(call).to_contain_text(outcome)
+                await expect(call.get_by_role("button")).to_have_count(0)
+        await devices.close()
