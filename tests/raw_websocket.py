@@ -88,7 +88,7 @@ class RawWebSocket:
     async def ended(self) -> bool:
         """Waits for the end of the connection, whatever comes before."""
         async with asyncio.timeout(PATIENCE_S):
-            with suppress(ConnectionError):
+            with suppress(OSError):  # reset, or never connected in full
                 while await self.reader.read(65536):
                     pass
         return True

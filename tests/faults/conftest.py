@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from crowd import Scene
+from crowd import SETTINGS, Scene
 from tally import HEADING, Tally
 
 from devices import DeviceHost
@@ -20,16 +20,6 @@ from stored import keep_all_rows
 
 __all__ = ["device_host", "host", "postgres", "server", "session"]
 
-AGENTS = Path(__file__).parents[1] / "integration" / "agents" / "agents_for_tests"
-SETTINGS = {
-    "SEGUE_AGENT": "counting:Counting",
-    "PYTHONPATH": str(AGENTS),
-    # All devices are one person's, on one machine.
-    "SEGUE_MAX_SOCKETS_PER_USER": "2000",
-    "SEGUE_MAX_SOCKETS_PER_ADDRESS": "2000",
-    # Compactions fall into the middle of everything.
-    "SEGUE_SNAPSHOT_EVERY": "25",
-}
 ROUND_S = 120
 """Far more than any round takes: a scenario that hangs is ended, whatever the number of rounds."""
 

@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -24,6 +25,17 @@ from settled import assert_settled
 from stored import Stored, frozen_log, read_all_rows
 
 STOCKS: tuple[Stock, ...] = ("hocuspocus", "y-websocket")
+AGENTS = Path(__file__).parents[1] / "integration" / "agents" / "agents_for_tests"
+SETTINGS = {
+    "SEGUE_AGENT": "counting:Counting",
+    "PYTHONPATH": str(AGENTS),
+    # All devices are one person's, on one machine.
+    "SEGUE_MAX_SOCKETS_PER_USER": "2000",
+    "SEGUE_MAX_SOCKETS_PER_ADDRESS": "2000",
+    # Compactions fall into the middle of everything.
+    "SEGUE_SNAPSHOT_EVERY": "25",
+}
+
 HZ = 6
 SAID = 0.04
 """Share of messages among edits; the others are strokes in a text and entries of a map."""

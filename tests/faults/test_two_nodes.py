@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-from crowd import Scene, gather
+from crowd import SETTINGS, Scene, gather
 from tally import Tally
 
-from conftest import SETTINGS
 from databases import connected
 from servers import SegueServer
 from tcp_proxy import tcp_proxy

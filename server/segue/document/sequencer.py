@@ -23,6 +23,9 @@ from segue.document.crdt import Roots
 from segue.document.grants import Known
 from segue.document.schema import HEAD, MESSAGES, PARENT, SEQ, SESSION, SUPERSEDES
 
+_TIME: Final = len("01900000-0000")
+"""The characters of a UUIDv7 that are its time, 48 bits of milliseconds (RFC 9562)."""
+
 _UUID7: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -240,9 +243,12 @@ def _write(message: "Map[object]", spot: Spot) -> None:
 
 
 def _by_time(messages: list[str]) -> list[str]:
-    """Puts messages of one update in order: by time where all ids tell it, else as they were written."""
+    """Puts messages of one update in order: by time where all ids tell it, else as they were written.
+
+    Of one millisecond, too, they stay as they were written: what follows it in an id is random.
+    """
     if all(_UUID7.fullmatch(message) for message in messages):
-        return sorted(messages)
+        return sorted(messages, key=lambda message: message[:_TIME])
     return messages
 
 

@@ -75,6 +75,15 @@ def test_a_long_offline_spell_comes_home_in_one_update_in_the_order_of_its_ids(
     assert talk.path() == ids
 
 
+def test_of_one_millisecond_they_stay_as_they_were_written(talk: Talk, alice: Talker) -> None:
+    ids = [f"019012d4-0000-7{letter}bc-8def-0123456789ab" for letter in "9bf03"]
+    with alice.doc.transaction():
+        for message in ids:
+            alice.say(message)
+    talk.sync(alice)
+    assert talk.path() == ids
+
+
 def test_other_ids_in_one_update_keep_the_order_in_which_they_were_written(
     talk: Talk, alice: Talker
 ) -> None:
