@@ -54,7 +54,7 @@ run: setup
 
 test: setup client_js/node_modules/.ready tests/stock/node_modules/.ready debian-postgres debian-chromium
 	$(if $(ARGS),,cd client_js && npm run --silent test)
-	$(PY) -m pytest -q -n 3 --dist loadfile $(ARGS)
+	$(PY) -m pytest -q $(if $(JOBS),-n $(JOBS) --dist loadfile) $(ARGS)
 
 # Kills, cuts and starves everything again and again: make faults ROUNDS=20 ONLY="kill and server"
 faults: setup tests/stock/node_modules/.ready
