@@ -60,6 +60,7 @@ class Replica:
         self._crdt = Crdt()
         self._gate = Gate(self._deleted_now)
         self._conversation = Conversation(self._gate.known, agents)
+        self._told = Summary()
         self._feed = Feed()
         self._gated = gated
 
@@ -84,6 +85,7 @@ class Replica:
             for update in updates:
                 replica._load(update.data, Writer(update.user))
             replica._crdt.read(replica._conversation.load)
+            replica._told = replica.summary
         except (Refusal, MissingPast, Failed, ValueError) as error:
             raise Broken(None, f"the log can't be loaded: {error}") from error
         return replica
@@ -228,7 +230,12 @@ class Replica:
         """Makes a change and what follows from it, in one transaction."""
         data = self._crdt.edit(lambda root: self._conversation.follow(root, change(root)))
         made = self._admit_own(data) if data else None
-        return Accepted(number, spans, made, self.summary, self.take_news())
+        return Accepted(number, spans, made, self._changed_summary(), self.take_news())
+
+    def _changed_summary(self) -> Summary | None:
+        """Gives the summary if it is another than was told last: lists are written for each one."""
+        before, self._told = self._told, self.summary
+        return None if self._told == before else self._told
 
     def _admit_own(self, data: bytes) -> Made:
         try:

@@ -117,8 +117,10 @@ class Runs:
             return known.get("status") == "queued" and known.get("reply_to") == message
         value = root(MESSAGES)[message]
         assert isinstance(value, Map)
+        if value.get("role") != "user" or not _is_persons(value):
+            return False
         agent = self._responder(root)
-        if agent is None or value.get("role") != "user" or not _is_persons(value):
+        if agent is None:
             return False
         new: JsonObject = {"agent": agent, "reply_to": message}
         if refusal := self._make_way(root, value.get("metadata")):

@@ -36,8 +36,8 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
 class Accepted(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """The update was applied and belongs in the log, in one row with what the server `made` of it.
 
-    Of an edit of the server's all is `made`, and `spans` is empty. `summary` is there when it may
-    have changed, `runs` are those that somebody else than their runner changed.
+    Of an edit of the server's all is `made`, and `spans` is empty. `summary` is there when it has
+    changed, `runs` are those that somebody else than their runner changed.
     """
 
     number: int

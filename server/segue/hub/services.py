@@ -22,7 +22,7 @@ def _nobody(document: DocumentId, news: object = None) -> None:
 class Followers:
     """Who is told what became of sessions, once it is durable; they return at once.
 
-    Filled before the first room is opened. `on_summary` takes what lists show, when it may have
+    Filled before the first room is opened. `on_summary` takes what lists show, when it has
     changed and at each opening; `on_runs` runs that were queued or cancelled and, at each opening,
     those that are open. `on_news` hears of every commit, and of the end of a room: a hint to look.
     """

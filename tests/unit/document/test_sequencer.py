@@ -411,6 +411,17 @@ def test_typing_costs_nothing_and_tells_no_list(talk: Talk, alice: Talker) -> No
         assert verdict.summary is None
 
 
+def test_a_list_is_told_nothing_that_it_has(talk: Talk, alice: Talker) -> None:
+    alice.say("m1")
+    talk.sync(alice)
+    talk.replica = reopened(talk.replica)
+    alice.map("session")["settings"] = {"responder": "none"}
+    alice.ask("r", "switch", "m1")
+    for verdict in talk.send(alice):
+        assert isinstance(verdict, Accepted)
+        assert verdict.summary is None
+
+
 def test_a_list_is_told_of_titles_and_messages(talk: Talk, alice: Talker) -> None:
     alice.map("session")["title"] = "Lisbon" * 100
     alice.say("m1")
