@@ -83,11 +83,21 @@ def find_place(asked: Path, account: Account, moved: Path) -> Place:
 
 
 def make_folder(folder: Path, account: Account) -> None:
-    """Makes a folder of ours if need be; another account may pass through, never look round."""
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700)
-        folder.chmod(0o711 if account.switch else 0o700)
+    """Makes a folder of ours if need be; another account may pass through, never look round.
+
+    It appears with its final mode, so servers that start at once may each make the same one.
+    """
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    draft.chmod(0o711 if account.switch else 0o700)
+    try:
+        draft.rename(folder)
+    except OSError:
+        draft.rmdir()
+        if not folder.is_dir():
+            raise
 
 
 def reaches(account: Account, folder: Path) -> bool:
