@@ -13,6 +13,7 @@ export type {
   OtherPart,
   Part,
   ReasoningPart,
+  SourcePart,
   TextPart,
   ToolPart,
 } from './messages'
@@ -22,6 +23,7 @@ export type { Token } from './replica'
 export type { Run } from './runs'
 export type { SaveState } from './save-state'
 export type { SendOptions, Session, SessionTopic } from './session'
+export type { Responder, WhileRunning } from './settings'
 export { type Aside, MemoryStore, openStore, type Store, type StoreState } from './store'
 export { decodePosition, encodePosition, updateText } from './texts'
 export { type Identity, readToken } from './token'

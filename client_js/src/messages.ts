@@ -1,5 +1,6 @@
 /** Reads messages from a session's document. What a stranger wrote there is taken only as far as it fits. */
 import * as Y from 'yjs'
+import type { WhileRunning } from './settings'
 
 export interface Author {
   readonly kind: 'user' | 'agent'
@@ -36,13 +37,21 @@ export interface ToolPart {
   readonly decidedBy?: string
 }
 
+/** Something that an answer draws on. */
+export interface SourcePart {
+  readonly type: 'source'
+  /** As it was written: check it before it becomes a link. */
+  readonly url: string
+  readonly title: string
+}
+
 /** A kind of part that this version doesn't know; shown by nobody, kept as it is. */
 export interface OtherPart {
   readonly type: 'other'
   readonly kind: string
 }
 
-export type Part = TextPart | ReasoningPart | ToolPart | OtherPart
+export type Part = TextPart | ReasoningPart | ToolPart | SourcePart | OtherPart
 
 export type MessageStatus =
   | 'sending'
@@ -154,6 +163,7 @@ function readPart(value: unknown): Part[] {
   const kind = value.get('type')
   const text = value.get('text')
   if (kind === 'tool') return readTool(value)
+  if (kind === 'source') return readSource(value)
   if (kind !== 'text' && kind !== 'reasoning')
     return typeof kind === 'string' ? [{ type: 'other', kind }] : []
   if (!(text instanceof Y.Text) && typeof text !== 'string') return []
@@ -181,6 +191,12 @@ function readTool(part: Y.Map<unknown>): Part[] {
   ]
 }
 
+function readSource(part: Y.Map<unknown>): Part[] {
+  const url = textIn(part.get('url'))
+  if (url === undefined) return []
+  return [{ type: 'source', url, title: textIn(part.get('title')) || url }]
+}
+
 function objectIn(value: unknown): Record<string, unknown> | undefined {
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   return isObject ? (value as Record<string, unknown>) : undefined
@@ -201,6 +217,7 @@ export interface Draft {
   readonly text: string
   readonly createdAt: number
   readonly supersedes?: string
+  readonly whileRunning?: WhileRunning
 }
 
 /** Adds a message whole; to be called inside a transaction. */
@@ -210,7 +227,7 @@ export function addMessage(doc: Y.Doc, draft: Draft): void {
     ['text', new Y.Text(draft.text)],
     ['state', 'done'],
   ])
-  const { id, author, createdAt, supersedes } = draft
+  const { id, author, createdAt, supersedes, whileRunning } = draft
   doc
     .getMap('messages')
     .set(
@@ -221,7 +238,12 @@ export function addMessage(doc: Y.Doc, draft: Draft): void {
         ['created_at', createdAt],
         ['status', 'complete'],
         ['parts', new Y.Map([['0', part]])],
-        ...(supersedes === undefined ? [] : [['supersedes', supersedes] as [string, unknown]]),
+        ...optional('supersedes', supersedes),
+        ...optional('metadata', whileRunning && { while_running: whileRunning }),
       ]),
     )
+}
+
+function optional(key: string, value: unknown): [string, unknown][] {
+  return value === undefined ? [] : [[key, value]]
 }

@@ -13,6 +13,7 @@ import type { Refusal } from './refusals'
 import { type IsUnsaved, Replica, type Token } from './replica'
 import { type Run, readRuns } from './runs'
 import { type SaveState, saveState } from './save-state'
+import { giveBack, handOver, type Responder, readResponder, type WhileRunning } from './settings'
 import type { Aside, Store } from './store'
 import { wellFormed } from './texts'
 
@@ -39,6 +40,8 @@ export interface SessionPorts {
 export interface SendOptions {
   /** The message of which this is another version. */
   readonly supersedes?: string
+  /** What it does while an answer is being written; otherwise what the session's settings say. */
+  readonly whileRunning?: WhileRunning
 }
 
 const MAX_TITLE_LENGTH = 200
@@ -54,6 +57,7 @@ export class Session extends Emitter<SessionTopic> {
   #others: readonly Other[] | undefined
   #context: readonly Entry[] | undefined
   #runs: readonly Run[] | undefined
+  #responder: Responder | undefined
   #saveState: SaveState | undefined
   readonly #ends: (() => void)[] = []
 
@@ -96,6 +100,12 @@ export class Session extends Emitter<SessionTopic> {
   get runs(): readonly Run[] {
     this.#runs ??= readRuns(this.doc.getMap('runs'))
     return this.#runs
+  }
+
+  /** Who answers what people say. */
+  get responder(): Responder {
+    this.#responder ??= readResponder(this.doc)
+    return this.#responder
   }
 
   /** Texts that the server refused or that had to be offered anew. */
@@ -190,6 +200,19 @@ export class Session extends Emitter<SessionTopic> {
   /** Has an answer go on that was stopped or cut off. */
   resume(answer: string): void {
     this.request('resume', answer)
+  }
+
+  /** Has this person answer instead of the agent: it stops, and what waited for it waits no more. */
+  takeOver(): void {
+    const author = this.#ports.author()
+    if (!author) throw new Error('It is not known yet who you are. Sign in first.')
+    this.#replica.change((doc) => handOver(doc, author))
+    if (this.runs.some(({ isOpen }) => isOpen)) this.request('stop', 'session')
+  }
+
+  /** Has the agent answer again; what was said meanwhile it reads, and doesn't answer. */
+  giveBack(): void {
+    this.#replica.change(giveBack)
   }
 
   /** Says yes or no to a tool call that asks; of several devices the first one counts. */
@@ -291,9 +314,14 @@ export class Session extends Emitter<SessionTopic> {
     const doc = this.doc
     doc.getMap('context').observeDeep(() => this.#contextChanged())
     doc.getMap('runs').observeDeep(() => this.#runsChanged())
-    doc.getMap('session').observe(() => this.emit('info'))
+    doc.getMap('session').observeDeep(() => this.#infoChanged())
     this.#contextChanged()
     this.#runsChanged()
+    this.#infoChanged()
+  }
+
+  #infoChanged(): void {
+    this.#responder = undefined
     this.emit('info')
   }
 

@@ -55,3 +55,12 @@ test.each([
   const [part] = partsOf({ type: 'tool', tool_call_id: 'c', state: 's', ...odd }) ?? []
   expect(part).toEqual({ type: 'tool', id: 'c', name: '', args: {}, state: 's' })
 })
+
+test('a source has an address, and is called like it where it has no title', () => {
+  const url = 'https://example.com'
+  expect(partsOf({ type: 'source', url, title: 'Example' })).toEqual([
+    { type: 'source', url, title: 'Example' },
+  ])
+  expect(partsOf({ type: 'source', url, title: 7 })).toEqual([{ type: 'source', url, title: url }])
+  expect(partsOf({ type: 'source', title: 'Nowhere' })).toEqual([])
+})

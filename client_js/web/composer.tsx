@@ -11,6 +11,7 @@ export function Composer({ client, session }: { client: Client; session: Session
   const area = useRef<HTMLTextAreaElement>(null)
   const [isEmpty, setEmpty] = useState(true)
   const [problem, setProblem] = useState('')
+  const [interrupts, setInterrupts] = useState(false)
   const typing = useTyping(session)
   const usesTouch = useMedia('(pointer: coarse)')
   const canWrite = useValue(session, 'status', () => session.canWrite)
@@ -32,7 +33,8 @@ export function Composer({ client, session }: { client: Client; session: Session
     if (text.trim() === '') return
     setProblem('')
     try {
-      await session.sendMessage(text)
+      await session.sendMessage(text, interrupts ? { whileRunning: 'interrupt' } : {})
+      setInterrupts(false)
       draft.doc?.transact(() => draft.delete(0, draft.length))
       typing(false)
     } catch (error) {
@@ -64,6 +66,16 @@ export function Composer({ client, session }: { client: Client; session: Session
         <p class="problem" role="alert">
           {problem}
         </p>
+      )}
+      {isAnswering && !isEmpty && (
+        <label class="interrupts">
+          <input
+            type="checkbox"
+            checked={interrupts}
+            onChange={(event) => setInterrupts(event.currentTarget.checked)}
+          />
+          Stop the answer and take this first
+        </label>
       )}
       <div class="field">
         <textarea

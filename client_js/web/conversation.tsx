@@ -11,6 +11,7 @@ import { CloseIcon, DocumentIcon, KnowsIcon, MenuIcon, ShareIcon } from './icons
 import { Knows } from './knows'
 import { Log } from './log'
 import { People } from './people'
+import { ResponderLine } from './responder'
 import { Share } from './share'
 
 type Panel = 'document' | 'knows'
@@ -44,6 +45,7 @@ export function Conversation({ client, id, onMenu }: Props) {
         <Ending session={session} />
         <Log client={client} session={session} me={me} />
         <Asides session={session} />
+        <ResponderLine session={session} me={me} />
         <Composer client={client} session={session} />
       </main>
       {panel && (

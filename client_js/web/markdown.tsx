@@ -139,11 +139,20 @@ function table(token: Token, depth: number) {
 }
 
 function link(href: string, children: ComponentChildren, raw: string): ComponentChildren {
-  const target = safeTarget(href)
-  if (!target) return raw
+  return (
+    <WebLink href={href} otherwise={raw}>
+      {children}
+    </WebLink>
+  )
+}
+
+/** A link that a model made: it leads to the web, or is no link. */
+export function WebLink(props: { href: string; otherwise: string; children: ComponentChildren }) {
+  const target = safeTarget(props.href)
+  if (!target) return <>{props.otherwise}</>
   return (
     <a href={target} title={target} target="_blank" rel="noopener noreferrer nofollow" dir="auto">
-      {children}
+      {props.children}
     </a>
   )
 }

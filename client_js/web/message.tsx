@@ -1,11 +1,13 @@
 import { memo } from 'preact/compat'
 import { useState } from 'preact/hooks'
-import type { Message, Run, Session } from '../src'
+import type { Message, ReasoningPart, Run, Session, SourcePart } from '../src'
 import { AgainIcon, CheckIcon, ClockIcon, EditIcon, LeftIcon, RightIcon } from './icons'
-import { Markdown } from './markdown'
+import { Markdown, WebLink } from './markdown'
 import { hueOf, initials } from './people'
 import { fullTime, timeOfDay } from './times'
 import { ToolCall } from './tool-call'
+
+const MAX_SOURCE = 200
 
 interface Props {
   readonly session: Session
@@ -63,12 +65,38 @@ function Parts({ session, message, canWrite }: Props) {
     switch (part.type) {
       case 'text':
         return <Markdown key={key} text={part.text} />
+      case 'reasoning':
+        return <Reasoning key={key} part={part} />
+      case 'source':
+        return <SourceLink key={key} part={part} />
       case 'tool':
         return <ToolCall key={key} session={session} part={part} canWrite={canWrite} />
       default:
         return null
     }
   })
+}
+
+/** What an agent thought: there for who wants to know, out of the way of who doesn't. */
+function Reasoning({ part }: { part: ReasoningPart }) {
+  if (part.text.trim() === '') return null
+  return (
+    <details class="reasoning">
+      <summary>{part.state === 'streaming' ? 'Thinking…' : 'What it thought'}</summary>
+      <Markdown text={part.text} />
+    </details>
+  )
+}
+
+function SourceLink({ part }: { part: SourcePart }) {
+  return (
+    <p class="source">
+      Source:{' '}
+      <WebLink href={part.url} otherwise={part.title.slice(0, MAX_SOURCE)}>
+        {part.title.slice(0, MAX_SOURCE)}
+      </WebLink>
+    </p>
+  )
 }
 
 function titleOf({ author, createdAt }: Message, isOwn: boolean): string {
@@ -121,7 +149,7 @@ function Delivery({ message }: { message: Message }) {
 }
 
 /** What became of an answer, or of a question that has none. */
-function Outcome({ session, message, run, canWrite }: Props) {
+function Outcome({ session, message, run, me, canWrite }: Props) {
   const status = message.author.kind === 'agent' ? message.status : run?.status
   const again = canWrite && (
     <button type="button" class="quiet" onClick={() => session.resume(message.id)}>
@@ -130,7 +158,16 @@ function Outcome({ session, message, run, canWrite }: Props) {
   )
   switch (status) {
     case 'queued':
-      return <span class="outcome">Waits for its turn</span>
+      return (
+        <span class="outcome">
+          Waits for its turn{' '}
+          {canWrite && message.author.id === me && (
+            <button type="button" class="quiet" onClick={() => session.withdraw(message.id)}>
+              Withdraw
+            </button>
+          )}
+        </span>
+      )
     case 'suspended':
       return <span class="outcome">Waits for a decision</span>
     case 'cancelled':

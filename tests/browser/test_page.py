@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
+from accessible import assert_accessible
 from people import Device, Devices
 from segue.auth.grants import Role
 from segue.http.pages import WEB
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
-AXE = Path(__file__).parents[2] / "client_js/node_modules/axe-core/axe.min.js"
 MAX_START_BYTES = 120_000
 
 PLAN = """Here is a **sample plan** for *Lisbon*:
@@ -29,16 +29,6 @@ PLAN = """Here is a **sample plan** for *Lisbon*:
 
 > These are samples: I can't book anything.
 """
-
-
-async def assert_accessible(device: Device, state: str) -> None:
-    """Has axe look at the page as it stands."""
-    await device.page.evaluate(AXE.read_text())
-    found = await device.page.evaluate("axe.run({ resultTypes: ['violations'] })")
-    problems = [
-        (each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found["violations"]
-    ]
-    assert not problems, (state, problems)
 
 
 async def fill_with_talk(devices: Devices, laptop: Device) -> None:
