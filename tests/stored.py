@@ -12,7 +12,9 @@ from segue.storage.payload import decode_snapshot, decode_updates
 
 LOCK_DOCUMENT = "SELECT position FROM documents WHERE id = $1 FOR UPDATE"
 ROWS = "SELECT position, payload FROM updates WHERE document = $1 ORDER BY position"
-SNAPSHOT = "SELECT position, payload FROM snapshots WHERE document = $1"
+SNAPSHOT = """
+SELECT position, payload FROM snapshots WHERE document = $1 ORDER BY position DESC LIMIT 1
+"""
 
 # Every row that was ever committed, also those that a compaction has removed since.
 KEEP_ALL = """
@@ -63,8 +65,14 @@ async def frozen_log(dsn: str, document: str) -> AsyncIterator[Stored]:
 
 
 def _stored(position: int, rows: list[asyncpg.Record], snapshot: asyncpg.Record | None) -> Stored:
-    tail = [update.data for row in rows for update in decode_updates(row["payload"])]
+    covered = snapshot["position"] if snapshot else 0
+    tail = [
+        update.data
+        for row in rows
+        if row["position"] > covered
+        for update in decode_updates(row["payload"])
+    ]
     if snapshot is None:
         return Stored(position, 0, tuple(tail))
     base = snapshots.decode(decode_snapshot(snapshot["payload"])).state
-    return Stored(position, snapshot["position"], (base, *tail))
+    return Stored(position, covered, (base, *tail))

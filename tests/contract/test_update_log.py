@@ -72,13 +72,13 @@ async def test_unregistered_document_is_refused(update_log: UpdateLog) -> None:
         await update_log.load(DocumentId("nobody-knows-it"))
 
 
-async def test_snapshot_replaces_the_rows_it_covers(update_log: UpdateLog) -> None:
+async def test_snapshot_stands_for_the_rows_it_covers(update_log: UpdateLog) -> None:
     source = Source(update_log, DOCUMENT)
     for data in (b"1", b"2", b"3"):
         source.write(data)
         await source.settled()
-    assert await update_log.save_snapshot(DOCUMENT, 1, 2, b"merged 1 and 2")
-    assert await update_log.load(DOCUMENT) == Base(1, 3, b"merged 1 and 2", (update(b"3"),))
+    assert await update_log.save_snapshot(DOCUMENT, 1, 2, b"merged 1 and 2", 0)
+    assert await update_log.load(DOCUMENT) == Base(1, 3, b"merged 1 and 2", (update(b"3"),), 2)
 
 
 @pytest.mark.parametrize(("generation", "position"), [(1, 1), (1, 2), (2, 3), (0, 3), (1, 4)])
@@ -89,9 +89,9 @@ async def test_snapshot_that_is_older_or_of_the_future_changes_nothing(
     for data in (b"1", b"2", b"3"):
         source.write(data)
         await source.settled()
-    await update_log.save_snapshot(DOCUMENT, 1, 2, b"newest")
-    assert not await update_log.save_snapshot(DOCUMENT, generation, position, b"other")
-    assert await update_log.load(DOCUMENT) == Base(1, 3, b"newest", (update(b"3"),))
+    await update_log.save_snapshot(DOCUMENT, 1, 2, b"newest", 0)
+    assert not await update_log.save_snapshot(DOCUMENT, generation, position, b"other", 2)
+    assert await update_log.load(DOCUMENT) == Base(1, 3, b"newest", (update(b"3"),), 2)
 
 
 async def test_writer_behind_a_compaction_is_refused_and_nothing_is_lost(
@@ -102,14 +102,14 @@ async def test_writer_behind_a_compaction_is_refused_and_nothing_is_lost(
     for n in range(50):
         ahead.write(b"row %d" % n)
         await ahead.settled()
-    assert await update_log.save_snapshot(DOCUMENT, 1, 50, b"all fifty")
+    assert await update_log.save_snapshot(DOCUMENT, 1, 50, b"all fifty", 0)
     behind.write(b"late")
     assert await behind.settled() == CONFLICT
-    assert await update_log.load(DOCUMENT) == Base(1, 50, b"all fifty", ())
+    assert await update_log.load(DOCUMENT) == Base(1, 50, b"all fifty", (), 50)
     behind.reload(await update_log.load(DOCUMENT))
     behind.write(b"late")
     assert await behind.settled() == 51
-    assert await update_log.load(DOCUMENT) == Base(1, 51, b"all fifty", (update(b"late"),))
+    assert await update_log.load(DOCUMENT) == Base(1, 51, b"all fifty", (update(b"late"),), 50)
 
 
 async def test_deleted_document_takes_and_gives_nothing(
@@ -123,4 +123,4 @@ async def test_deleted_document_takes_and_gives_nothing(
     assert await source.settled() == CONFLICT
     with pytest.raises(Deleted):
         await update_log.load(DOCUMENT)
-    assert not await update_log.save_snapshot(DOCUMENT, 1, 1, b"after")
+    assert not await update_log.save_snapshot(DOCUMENT, 1, 1, b"after", 0)

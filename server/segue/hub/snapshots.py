@@ -37,6 +37,7 @@ class Snapshots:
         self._tasks = tasks
         self._on_done = on_done
         self._position = 0
+        self._previous = 0
         self._snapshot_bytes = 0
         self._tail_bytes = 0
         self._known_tail_bytes = 0
@@ -56,7 +57,7 @@ class Snapshots:
 
     def reset(self, base: Base) -> None:
         """Begins with what the log gave: its tail is not in a snapshot yet."""
-        self._position = base.position - len(base.updates)
+        self._position = self._previous = base.snapshot_position
         self._snapshot_bytes = len(base.snapshot or b"")
         self._tail_bytes = sum(len(update.data) for update in base.updates)
         self._known_tail_bytes = 0
@@ -94,7 +95,10 @@ class Snapshots:
 
     async def _store(self, generation: int, position: int, data: bytes) -> None:
         try:
-            await self._updates.save_snapshot(self._document, generation, position, data)
+            if await self._updates.save_snapshot(
+                self._document, generation, position, data, self._previous
+            ):
+                self._previous = position
         except StorageUnavailable as error:
             log.warning("snapshot.not_saved", document=self._document, reason=str(error))
         except Exception:  # a snapshot's failure loses nothing: the log holds it all

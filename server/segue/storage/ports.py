@@ -20,6 +20,7 @@ class Base:
     position: int
     snapshot: bytes | None
     updates: tuple[LoggedUpdate, ...]
+    snapshot_position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,9 @@ class UpdateLog(Protocol):
     async def load(self, document: DocumentId) -> Base:
         """Reads what a document is rebuilt from; committed rows only.
 
+        Where the last snapshot is damaged, that is the one before it and the rows since; the log tells
+        an operator.
+
         Raises:
             Deleted: the document is a tombstone.
             Forbidden: no such document was ever registered.
@@ -70,9 +74,12 @@ class UpdateLog(Protocol):
         """
 
     async def save_snapshot(
-        self, document: DocumentId, generation: int, position: int, snapshot: bytes
+        self, document: DocumentId, generation: int, position: int, snapshot: bytes, previous: int
     ) -> bool:
-        """Stores a snapshot holding every row up to `position` and deletes these rows, atomically.
+        """Stores a snapshot holding every row up to `position`; deletes what it makes outdated, atomically.
+
+        That is what stands before `previous`: the position of the snapshot that the caller's document
+        was built on, which is read still (0: it was built on rows alone). It and the rows behind it stay.
 
         False when the log has a newer snapshot or generation: nothing was changed.
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog.testing
 
 from databases import connected, open_commits
 from segue.errors import Quarantined, StorageUnavailable
@@ -70,7 +71,8 @@ async def _compact(log: PostgresUpdateLog) -> None:
     while True:
         base = await log.load(DOCUMENT)
         snapshot = " ".join(_content(base)).encode()
-        await log.save_snapshot(DOCUMENT, base.generation, base.position, snapshot)
+        previous = base.snapshot_position
+        await log.save_snapshot(DOCUMENT, base.generation, base.position, snapshot, previous)
 
 
 async def _read(log: PostgresUpdateLog) -> None:
@@ -94,10 +96,10 @@ async def test_crash_while_a_snapshot_is_stored_leaves_the_log_as_it_was(
         source.write(data)
         await source.settled()
     before = await log.load(DOCUMENT)
-    # Deleting the covered rows comes last, and fails.
+    # Deleting what is outdated comes last, and fails.
     await _crash_at(database_dsn, "DELETE ON updates")
     with pytest.raises(StorageUnavailable):
-        await log.save_snapshot(DOCUMENT, 1, 2, b"12")
+        await log.save_snapshot(DOCUMENT, 1, 2, b"12", 0)
     assert await log.load(DOCUMENT) == before
 
 
@@ -108,7 +110,7 @@ async def test_crash_while_a_document_is_deleted_leaves_all_of_it(
     for data in (b"1", b"2"):
         source.write(data)
         await source.settled()
-    await log.save_snapshot(DOCUMENT, 1, 1, b"1")
+    await log.save_snapshot(DOCUMENT, 1, 1, b"1", 0)
     before = await log.load(DOCUMENT)
     await _crash_at(database_dsn, "DELETE ON snapshots")
     with pytest.raises(StorageUnavailable):
@@ -126,31 +128,106 @@ async def _crash_at(dsn: str, event: str) -> None:
         )
 
 
+async def _compacted_twice(log: PostgresUpdateLog, commits: GroupCommit) -> None:
+    """Rows 1 to 5, snapshots at 2 and 4: what a document has after some time."""
+    source = Source(commits, DOCUMENT)
+    for data in (b"1 ", b"2 ", b"3 ", b"4 ", b"5"):
+        source.write(data)
+        await source.settled()
+    await log.save_snapshot(DOCUMENT, 1, 2, b"1 2", 0)
+    await log.save_snapshot(DOCUMENT, 1, 4, b"1 2 3 4", 2)
+
+
+async def test_a_compaction_leaves_the_snapshot_before_it_and_the_rows_between(
+    log: PostgresUpdateLog, commits: GroupCommit, database_dsn: str
+) -> None:
+    await _compacted_twice(log, commits)
+    assert await _kept(database_dsn) == ([2, 4], [3, 4, 5])
+    await log.save_snapshot(DOCUMENT, 1, 5, b"1 2 3 4 5", 4)
+    assert await _kept(database_dsn) == ([4, 5], [5])
+
+
+async def _kept(dsn: str) -> tuple[list[int], list[int]]:
+    async with connected(dsn) as sql:
+        snapshots = await sql.fetch("SELECT position FROM snapshots ORDER BY position")
+        rows = await sql.fetch("SELECT position FROM updates ORDER BY position")
+    return [row["position"] for row in snapshots], [row["position"] for row in rows]
+
+
 @pytest.mark.parametrize(
     "damage",
     [
-        "DELETE FROM updates WHERE position = 3",
+        "DELETE FROM snapshots WHERE position = 4",
+        "UPDATE snapshots SET position = 3 WHERE position = 4",
+        "UPDATE snapshots SET generation = 2 WHERE position = 4",
+        "UPDATE snapshots SET payload = '\\x77' WHERE position = 4",
+        "UPDATE documents SET snapshot_position = 3 WHERE position = 5",
+    ],
+)
+async def test_where_the_last_snapshot_is_damaged_the_one_before_it_serves(
+    log: PostgresUpdateLog, commits: GroupCommit, database_dsn: str, damage: str
+) -> None:
+    await _compacted_twice(log, commits)
+    await _do(database_dsn, damage)
+    with structlog.testing.capture_logs() as told:
+        base = await log.load(DOCUMENT)
+    assert _content(base) == ["1", "2", "3", "4", "5"]
+    assert {each["event"] for each in told if each["log_level"] == "error"} == {
+        "storage.corrupt",
+        "storage.previous_serves",
+    }
+
+
+async def test_nothing_is_deleted_that_a_damaged_document_still_needs(
+    log: PostgresUpdateLog, commits: GroupCommit, database_dsn: str
+) -> None:
+    await _compacted_twice(log, commits)
+    await _do(database_dsn, "UPDATE snapshots SET payload = '\\x77' WHERE position = 4")
+    base = await log.load(DOCUMENT)
+    assert await log.save_snapshot(DOCUMENT, 1, 5, b"1 2 3 4 5", base.snapshot_position)
+    assert await _kept(database_dsn) == ([2, 4, 5], [3, 4, 5])
+    await _do(database_dsn, "UPDATE snapshots SET payload = '\\x77' WHERE position = 5")
+    assert await log.load(DOCUMENT) == base
+
+
+async def test_before_the_second_snapshot_the_rows_alone_serve(
+    log: PostgresUpdateLog, commits: GroupCommit, database_dsn: str
+) -> None:
+    source = Source(commits, DOCUMENT)
+    for data in (b"1", b"2"):
+        source.write(data)
+        await source.settled()
+    before = await log.load(DOCUMENT)
+    await log.save_snapshot(DOCUMENT, 1, 2, b"12", 0)
+    await _do(database_dsn, "UPDATE snapshots SET payload = '\\x77'")
+    assert await log.load(DOCUMENT) == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
         "DELETE FROM updates WHERE position = 5",
         "UPDATE documents SET position = 4",
         "DELETE FROM snapshots",
-        "UPDATE snapshots SET position = 1",
+        "UPDATE snapshots SET position = position - 1",
         "UPDATE snapshots SET generation = 2",
-        "UPDATE documents SET snapshot_position = 0",
-        "UPDATE updates SET payload = '\\x00ff' WHERE position = 4",
-        "UPDATE updates SET payload = '' WHERE position = 4",
+        "UPDATE updates SET payload = '\\x00ff' WHERE position = 5",
+        "UPDATE updates SET payload = '' WHERE position = 5",
         "UPDATE snapshots SET payload = '\\x77'",
     ],
 )
 async def test_log_that_does_not_fit_together_is_not_opened(
     log: PostgresUpdateLog, commits: GroupCommit, database_dsn: str, damage: str
 ) -> None:
-    source = Source(commits, DOCUMENT)
-    for data in (b"1", b"2", b"3", b"4", b"5"):
-        source.write(data)
-        await source.settled()
-    await log.save_snapshot(DOCUMENT, 1, 2, b"12")
+    await _compacted_twice(log, commits)
     await log.load(DOCUMENT)
-    async with connected(database_dsn) as sql:
-        await sql.execute(damage)
+    await _do(database_dsn, damage)
+    kept = await _kept(database_dsn)
     with pytest.raises(Quarantined, match="damaged"):
         await log.load(DOCUMENT)
+    assert await _kept(database_dsn) == kept
+
+
+async def _do(dsn: str, statement: str) -> None:
+    async with connected(dsn) as sql:
+        await sql.execute(statement)

@@ -78,7 +78,7 @@ async def test_writer_that_is_behind_is_refused_by_the_claim_itself(
         await ahead.settled()
     behind.write(b"late")
     assert await behind.settled() == CONFLICT
-    await PostgresUpdateLog(database, commits).save_snapshot(ahead.document, 1, 3, b"all")
+    await PostgresUpdateLog(database, commits).save_snapshot(ahead.document, 1, 3, b"all", 0)
     behind.write(b"late")
     assert await behind.settled() == CONFLICT
     assert (commits.stats.conflicts, commits.stats.refused) == (2, 0)

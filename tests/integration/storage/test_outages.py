@@ -84,7 +84,7 @@ async def test_reading_fails_clearly_while_postgres_is_away_and_works_again(
     with pytest.raises(StorageUnavailable, match="Nothing is lost"):
         await log.load(document)
     with pytest.raises(StorageUnavailable):
-        await log.save_snapshot(document, 1, 1, b"")
+        await log.save_snapshot(document, 1, 1, b"", 0)
     await proxy.open()
     await log.load(document)
     proxy.stall()

@@ -180,7 +180,7 @@ class Stored:
     @property
     def base(self) -> Base:
         updates = tuple(update for _, row in self.rows for update in row)
-        return Base(self.generation, self.position, self.snapshot, updates)
+        return Base(self.generation, self.position, self.snapshot, updates, self.snapshot_position)
 
     def write_elsewhere(self, edit: Callable[[Doc[Any]], None]) -> None:
         """Appends a row as another node would."""
@@ -223,7 +223,7 @@ class Log:
         self.raised[source] = None
 
     async def save_snapshot(
-        self, document: DocumentId, generation: int, position: int, snapshot: bytes
+        self, document: DocumentId, generation: int, position: int, snapshot: bytes, previous: int
     ) -> bool:
         gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.saves.append(gate)

@@ -14,7 +14,7 @@ def loaded(snapshot_bytes: int, tail_bytes: int) -> Snapshots:
     """Gives the snapshots of a document loaded at position 100, the last row being its tail."""
     tail = LoggedUpdate(UserId("ann"), DeviceId(""), bytes(tail_bytes))
     snapshots = Snapshots(DocumentId("trip"), Log(), asyncio.TaskGroup(), lambda: None)
-    snapshots.reset(Base(1, 100, bytes(snapshot_bytes), (tail,)))
+    snapshots.reset(Base(1, 100, bytes(snapshot_bytes), (tail,), 99))
     return snapshots
 
 
