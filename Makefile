@@ -52,13 +52,18 @@ debian-chromium:
 run: setup
 	@.venv/bin/segue dev $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
+# Side by side, since much of it is waiting; one after the other with JOBS=1. In the order of the folders:
+# those with few and long files come first, so that no long one is left for the end.
+SIDE_BY_SIDE = $(if $(filter-out 1,$(1)),-n $(1) --dist loadfile --no-loadscope-reorder)
+
 test: setup client_js/node_modules/.ready tests/stock/node_modules/.ready debian-postgres debian-chromium
 	$(if $(ARGS),,cd client_js && npm run --silent test)
-	$(PY) -m pytest -q $(if $(JOBS),-n $(JOBS) --dist loadfile) $(ARGS)
+	$(PY) -m pytest -q $(call SIDE_BY_SIDE,$(or $(JOBS),$(if $(ARGS),1,3))) $(ARGS)
 
 # Kills, cuts and starves everything again and again: make faults ROUNDS=20 ONLY="kill and server"
-faults: setup tests/stock/node_modules/.ready
-	$(PY) -m pytest -q tests/faults --rounds=$(or $(ROUNDS),10) $(if $(ONLY),-k "$(ONLY)")
+faults: setup tests/stock/node_modules/.ready debian-chromium
+	$(PY) -m pytest -q tests/faults --rounds=$(or $(ROUNDS),10) $(call SIDE_BY_SIDE,$(or $(JOBS),2)) \
+	  $(if $(ONLY),-k "$(ONLY)")
 
 check: setup client_js/node_modules/.ready
 	$(PY) -m ruff check --quiet server tests bench examples

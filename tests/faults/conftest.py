@@ -1,9 +1,10 @@
 """These tests speak to a real server with stock clients, and hurt it and its Postgres.
 
-Scenarios (those that ask for a `tally`) take `--rounds` and end up as one line each of a table.
+Scenarios (those that ask for a `tally`) take `--rounds`, or a share of it, and end up as one line each of a
+table, with the rounds that they really played.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from crowd import SETTINGS, Scene
 from tally import HEADING, Tally
 
+from chromium import browser
 from devices import DeviceHost
 from postgres_proxy import postgres_proxy
 from postgres_servers import throwaway_folder
@@ -18,12 +20,40 @@ from servers import PostgresServer, SegueServer
 from stock_fixtures import device_host, host, postgres, server, session
 from stored import keep_all_rows
 
-__all__ = ["device_host", "host", "postgres", "server", "session"]
+__all__ = ["browser", "device_host", "host", "postgres", "server", "session"]
 
 ROUND_S = 120
 """Far more than any round takes: a scenario that hangs is ended, whatever the number of rounds."""
 
-_tallies = pytest.StashKey[list[Tally]]()
+_tally = pytest.StashKey[Tally]()
+
+
+class Table:
+    """Writes a scenario's line as soon as it has ended, in whichever process, and all at the end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._lines: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, line in report.user_properties:
+            if name == "tally" and report.when == "call":
+                self._lines.append(str(line))
+                terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+                terminal.write_line(f"\n{line}")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._lines:
+            terminalreporter.section("faults")
+            terminalreporter.write_line("\n".join((HEADING, *sorted(self._lines))))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "share(of): what part of --rounds a scenario plays whose rounds are long"
+    )
+    if not hasattr(config, "workerinput"):  # of several processes, the one that people see
+        config.pluginmanager.register(Table(config))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,32 +63,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(limit_s))
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    tallies = config.stash.get(_tallies, [])
-    if not tallies:
-        return
-    bad = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
-    failed = {report.nodeid for report in bad}
-    terminalreporter.section("faults")
-    terminalreporter.write_line(HEADING)
-    for tally in tallies:
-        terminalreporter.write_line(tally.line(failed=tally.test in failed))
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Has a scenario's line travel with the report of it."""
+    report = yield
+    tally = item.stash.get(_tally, None)
+    if tally is not None and report.when == "call":
+        report.user_properties.append(("tally", tally.line(failed=report.failed)))
+    return report
 
 
 @pytest.fixture
 def rounds(pytestconfig: pytest.Config) -> int:
-    """How often a scenario is played."""
+    """What was asked for: sizes depend on it; a scenario plays its tally's `wanted`."""
     count: int = pytestconfig.getoption("rounds")
     return count
 
 
 @pytest.fixture
-def tally(request: pytest.FixtureRequest) -> Tally:
+def tally(request: pytest.FixtureRequest, rounds: int) -> Tally:
     """The scenario's line of the table."""
-    tally = Tally(request.node.nodeid)
-    request.config.stash.setdefault(_tallies, []).append(tally)
+    share = request.node.get_closest_marker("share")
+    wanted = rounds if share is None else max(1, round(rounds * share.args[0]))
+    request.node.stash[_tally] = tally = Tally(request.node.nodeid, wanted)
     return tally
 
 

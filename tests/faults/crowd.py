@@ -8,7 +8,7 @@ hold the same, and it is what is stored.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -43,6 +43,9 @@ SAID = 0.04
 COUNT_TO = 12
 USER = "alice"
 PATIENCE_S = 100
+
+PER_CROWD = 5
+"""Rounds with the same people: texts that grow for ever would only make later rounds slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +143,40 @@ class Crowd:
             await device.call("close")
 
 
+Deed = Callable[[Crowd], Awaitable[None]]
+
+
+async def play(scene: Scene, deed: Deed, **gathered: Any) -> None:
+    """Plays a scenario's rounds: all write, the deed is done, what was promised is checked.
+
+    New people come after every few rounds, with texts that are short again.
+    """
+    tally = scene.tally
+    while tally.left:
+        crowd = await gather(scene, seed=tally.rounds, **gathered)
+        await crowd.type()
+        for _ in range(min(PER_CROWD, tally.left)):
+            await crowd.write_a_while()
+            await deed(crowd)
+            await crowd.look()
+            tally.rounds += 1
+        await crowd.settle()
+        await crowd.leave()
+
+
 async def gather(
-    scene: Scene, seed: int, *, rooms: int = 4, size: int = 5, url: str | None = None
+    scene: Scene, seed: int, *, rooms: int = 4, devices: int = 20, url: str | None = None
 ) -> Crowd:
     """Opens new sessions with devices of both dialects, and waits until they are there."""
     gathered = {}
     stocks = cycle(STOCKS)
     address, token = url or scene.server.url, scene.server.token(USER)
-    for session in [new_session() for _ in range(rooms)]:
-        some = tuple(islice(stocks, size))
-        devices = await scene.host.open_all(some, address, session, token)
-        await scene.host.each("witness", devices)
-        gathered[session] = devices
+    for number in range(rooms):
+        size = devices * (number + 1) // rooms - devices * number // rooms
+        session = new_session()
+        opened = await scene.host.open_all(tuple(islice(stocks, size)), address, session, token)
+        await scene.host.each("witness", opened)
+        gathered[session] = opened
     crowd = Crowd(scene, seed, gathered)
     await scene.host.wait_all(crowd.devices, PATIENCE_S, synced=True)
     return crowd

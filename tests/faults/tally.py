@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
 
-WIDTH = 44
+WIDTH = 48
 HEADING = (
     f"{'scenario':<{WIDTH}} {'rounds':>6} {'acknowledged':>12} {'lost':>5}  recovered within, s"
 )
@@ -14,13 +14,22 @@ HEADING = (
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of one scenario. `recoveries_s`: from the end of a fault until every device is served."""
+    """Counts of one scenario. `recoveries_s`: from the end of a fault until every device is served.
+
+    `wanted`: how many rounds are to be played; `rounds`: how many were.
+    """
 
     test: str
+    wanted: int = 1
     rounds: int = 0
     acknowledged: int = 0
     lost: int = 0
     recoveries_s: list[float] = field(default_factory=list)
+
+    @property
+    def left(self) -> int:
+        """How many rounds are still to be played."""
+        return self.wanted - self.rounds
 
     @contextmanager
     def recovery(self) -> Iterator[None]:

@@ -3,9 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from crowd import Crowd, Scene, gather
+from crowd import Crowd, Scene, play
 from holds import OF_A_COMPACTION, Hold, Step, hold
-from tally import Tally
 
 pytestmark = pytest.mark.anyio
 
@@ -32,17 +31,13 @@ DEEDS: tuple[Deed, ...] = (kill_the_server, kill_postgres, end_the_session)
 
 
 @pytest.mark.parametrize("step", OF_A_COMPACTION)
-async def test_crash_in_a_compaction(scene: Scene, tally: Tally, rounds: int, step: Step) -> None:
-    while tally.rounds < rounds:
-        crowd = await gather(scene, seed=tally.rounds)
-        await crowd.type()
-        deed = DEEDS[(tally.rounds + OF_A_COMPACTION.index(step)) % len(DEEDS)]
+async def test_crash_in_a_compaction(scene: Scene, step: Step) -> None:
+    async def crash(crowd: Crowd) -> None:
+        deed = DEEDS[(scene.tally.rounds + OF_A_COMPACTION.index(step)) % len(DEEDS)]
         async with hold(scene.dsn, step) as held:
             await held.reached()
             await deed(scene, crowd, held)
-        with tally.recovery():
+        with scene.tally.recovery():
             await crowd.carry_on()
-        await crowd.look()
-        await crowd.settle()
-        await crowd.leave()
-        tally.rounds += 1
+
+    await play(scene, crash)

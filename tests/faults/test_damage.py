@@ -68,13 +68,13 @@ async def assert_told_that_it_cannot_be_opened(reader: Device) -> None:
     assert await reader.text() == ""
 
 
+@pytest.mark.share(1 / 10)
 @pytest.mark.parametrize("what", READ)
 async def test_flipped_bit_in(
     host: DeviceHost,
     own_postgres: PostgresServer,
     tmp_path: Path,
     tally: Tally,
-    rounds: int,
     what: What,
 ) -> None:
     fate = random.Random(what)
@@ -85,7 +85,7 @@ async def test_flipped_bit_in(
         SegueServer.started(tmp_path, database_url=address, **settings) as server,
         connected(address) as sql,
     ):
-        while tally.rounds < rounds:
+        while tally.left:
             sessions = [new_session() for _ in range(AT_ONCE)]
             await store_stories(host, server, sessions, folded=folded)
             tally.acknowledged += len(sessions)

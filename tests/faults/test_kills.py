@@ -1,15 +1,12 @@
 """`kill -9` at random moments under load: what was acknowledged is there, and everybody goes on."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
-from crowd import Crowd, Scene, gather
-from tally import Tally
+from crowd import Crowd, Scene, play
 
 pytestmark = pytest.mark.anyio
-
-PER_CROWD = 5
-"""Rounds with the same people: texts that grow for ever would only make later rounds slower."""
 
 Blow = Callable[[Scene, Crowd], Awaitable[None]]
 
@@ -34,7 +31,6 @@ async def kill_workers(scene: Scene, crowd: Crowd) -> None:
         assert (await device.summary())["closes"] == [], (
             "a worker's death isn't its devices' affair"
         )
-    await crowd.look()
 
 
 async def kill_postgres(scene: Scene, crowd: Crowd) -> None:
@@ -71,13 +67,5 @@ BLOWS: dict[str, Blow] = {
 
 
 @pytest.mark.parametrize("what", BLOWS)
-async def test_kill(scene: Scene, tally: Tally, rounds: int, what: str) -> None:
-    while tally.rounds < rounds:
-        crowd = await gather(scene, seed=tally.rounds)
-        await crowd.type()
-        for _ in range(min(PER_CROWD, rounds - tally.rounds)):
-            await crowd.write_a_while()
-            await BLOWS[what](scene, crowd)
-            tally.rounds += 1
-        await crowd.settle()
-        await crowd.leave()
+async def test_kill(scene: Scene, what: str) -> None:
+    await play(scene, partial(BLOWS[what], scene))

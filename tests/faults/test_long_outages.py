@@ -5,9 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from crowd import Crowd, Scene, gather
+from crowd import Crowd, Scene, play
 from holds import hold
-from tally import Tally
 
 from databases import connected
 from devices import DeviceHost
@@ -69,12 +68,10 @@ AWAY: dict[str, Outage] = {
 }
 
 
+@pytest.mark.share(1 / 5)
 @pytest.mark.parametrize("how", AWAY)
-async def test_postgres(scene: Scene, tally: Tally, rounds: int, how: str) -> None:
-    while tally.rounds < rounds:
-        crowd = await gather(scene, seed=tally.rounds)
-        await crowd.type()
-        await crowd.write_a_while()
+async def test_postgres(scene: Scene, how: str) -> None:
+    async def go_away(crowd: Crowd) -> None:
         async with AWAY[how](scene):
             # Acknowledgements of commits before may still be on their way; then there are none.
             first = await crowd.write_on(3)
@@ -83,62 +80,44 @@ async def test_postgres(scene: Scene, tally: Tally, rounds: int, how: str) -> No
                 summary = await device.summary()
                 assert summary["unsynced"] > 0
                 assert summary["closes"] == [], "a device works on through an outage"
-        with tally.recovery():
+        with scene.tally.recovery():
             await crowd.carry_on()
-        await finish(crowd, tally)
+
+    await play(scene, go_away)
 
 
-async def finish(crowd: Crowd, tally: Tally) -> None:
-    await crowd.look()
-    await crowd.settle()
-    await crowd.leave()
-    tally.rounds += 1
+async def test_postgres_ends_sessions_in_mid_commit(scene: Scene) -> None:
+    async def end_sessions(crowd: Crowd) -> None:
+        async with hold(scene.dsn, "commit") as held:
+            await held.reached()
+            await held.terminate()
+        async with connected(scene.dsn) as sql:
+            await sql.execute(TERMINATE)
+        with scene.tally.recovery():
+            await crowd.carry_on()
+
+    await play(scene, end_sessions)
 
 
-async def test_postgres_ends_sessions_in_mid_commit(
-    scene: Scene, tally: Tally, rounds: int
-) -> None:
-    while tally.rounds < rounds:
-        crowd = await gather(scene, seed=tally.rounds)
-        await crowd.type()
-        for _ in range(3):
-            await crowd.write_a_while()
-            async with hold(scene.dsn, "commit") as held:
-                await held.reached()
-                await held.terminate()
-            async with connected(scene.dsn) as sql:
-                await sql.execute(TERMINATE)
-            with tally.recovery():
-                await crowd.carry_on()
-        await finish(crowd, tally)
-
-
-async def test_postgres_commits_and_its_reply_is_lost(
-    scene: Scene, tally: Tally, rounds: int
-) -> None:
-    while tally.rounds < rounds:
-        crowd = await gather(scene, seed=tally.rounds)
-        await crowd.type()
+async def test_postgres_commits_and_its_reply_is_lost(scene: Scene) -> None:
+    async def lose_a_reply(crowd: Crowd) -> None:
         before = scene.proxy.lost_replies
-        for session in crowd.rooms:
-            await crowd.write_a_while()
-            scene.proxy.lose_reply_to(session.encode())
-            with tally.recovery():
-                await crowd.carry_on()
-        assert scene.proxy.lost_replies - before == len(crowd.rooms)
-        await finish(crowd, tally)
+        scene.proxy.lose_reply_to(crowd.fate.choice(list(crowd.rooms)).encode())
+        with scene.tally.recovery():
+            await crowd.carry_on()
+        assert scene.proxy.lost_replies - before == 1
+
+    await play(scene, lose_a_reply)
 
 
-async def test_postgres_is_200_ms_away(scene: Scene, tally: Tally, rounds: int) -> None:
+async def test_postgres_is_200_ms_away(scene: Scene) -> None:
+    async def go_on_slowly(crowd: Crowd) -> None:
+        with scene.tally.recovery():
+            await crowd.carry_on()
+
     scene.proxy.delay_s = 0.2
     try:
-        while tally.rounds < rounds:
-            crowd = await gather(scene, seed=tally.rounds)
-            await crowd.type()
-            with tally.recovery():
-                await crowd.carry_on()
-            await crowd.write_on(10)
-            await finish(crowd, tally)
+        await play(scene, go_on_slowly)
     finally:
         scene.proxy.delay_s = 0
 

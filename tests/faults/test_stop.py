@@ -1,13 +1,17 @@
 """SIGTERM in the middle of answers, with devices that don't read: saved, said, and over in seconds."""
 
+from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 
+import anyio
 import pytest
-from crowd import USER, Crowd, Scene, gather
+from crowd import HZ, STOCKS, USER, Crowd, Scene, gather
 from tally import Tally
 
 from databases import connected
-from devices import Device
+from devices import Device, DeviceHost
+from servers import SegueServer
 from stored import read_stored
 
 pytestmark = pytest.mark.anyio
@@ -43,20 +47,44 @@ async def ask_at_length(crowd: Crowd) -> None:
         await devices[1].wait(60, answered={"runs": f"ask-{number}", "words": 3})
 
 
+async def watch_the_door(server: SegueServer, answers: list[int | None]) -> None:
+    """Knocks all the while."""
+    while True:
+        answers.append(await server.status("/readyz"))
+        await anyio.sleep(0.02)
+
+
+async def terminate(server: SegueServer) -> None:
+    """Has it end by itself in time; from its first no on it lets nobody in."""
+    answers: list[int | None] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch_the_door, server, answers)
+        assert await server.terminate(timeout_s=EXIT_S) == 0
+        tasks.cancel_scope.cancel()
+    noes = answers[[answer == 200 for answer in [*answers, None]].index(False) :]
+    assert 200 not in noes, answers
+
+
+async def sent_away(crowd: Crowd, asleep: Sequence[Device] = ()) -> None:
+    """Asserts that the stop was the first thing to end their connections."""
+    for device in crowd.devices:
+        if device not in asleep:
+            first, *_ = await device.call("closes")
+            assert first["code"] == 1012, (device.id, first)
+
+
+@pytest.mark.share(1 / 20)
 async def test_sigterm(scene: Scene, tally: Tally, rounds: int) -> None:
     sockets = MANY if rounds > 2 else FEW
-    while tally.rounds < rounds:
-        crowd = await gather(scene, seed=tally.rounds, rooms=sockets // 10, size=10)
+    while tally.left:
+        crowd = await gather(scene, seed=tally.rounds, rooms=sockets // 10, devices=sockets)
         await ask_at_length(crowd)
         await crowd.type(hz=1)
         await crowd.write_a_while()
         asleep = await stall(crowd)
-        awake = [device for device in crowd.devices if device not in asleep]
-        assert await scene.server.terminate(timeout_s=EXIT_S) == 0
+        await terminate(scene.server)
         await scene.host.each("offline", crowd.devices)
-        for device in awake:
-            first, *_ = await device.call("closes")
-            assert first["code"] == 1012, (device.id, first)
+        await sent_away(crowd, asleep)
         sessions = list(crowd.rooms)
         async with connected(scene.dsn) as sql:
             unfolded = await sql.fetch(UNFOLDED, sessions)
@@ -72,6 +100,42 @@ async def test_sigterm(scene: Scene, tally: Tally, rounds: int) -> None:
         await crowd.settle()
         await crowd.leave()
         tally.rounds += 1
+
+
+def postgres_log(folder: Path) -> str:
+    (found,) = folder.rglob("postgres.log")
+    return found.read_text()
+
+
+@pytest.mark.share(1 / 5)
+async def test_sigterm_with_its_own_postgres(
+    host: DeviceHost, open_folder: Path, tally: Tally, session: str
+) -> None:
+    """Postgres ends behind everything else, and in peace: it has nothing to recover afterwards."""
+    async with SegueServer.started(open_folder) as server:
+        devices = await host.open_all(STOCKS * 2, server.url, session, server.token(USER))
+        await host.wait_all(devices, synced=True)
+        for number, device in enumerate(devices):
+            await device.call("type", root="text", seed=number, hz=HZ)
+        while tally.left:
+            known = (await devices[0].summary())["acknowledged"]
+            await devices[0].wait(60, acknowledged=known + 3)
+            postmaster = server.postmaster()
+            await terminate(server)
+            assert not postmaster.is_running()
+            await server.start()
+            with tally.recovery():
+                for device in devices:
+                    known = (await device.summary())["acknowledged"]
+                    await device.wait(60, acknowledged=known + 1)
+            assert "not properly shut down" not in postgres_log(open_folder)
+            tally.rounds += 1
+        for device in devices:
+            await device.call("stop_typing")
+        await host.wait_all(devices, 60, saved=True)
+        await host.equal(devices, 60)
+        for device in devices:
+            tally.acknowledged += (await device.summary())["acknowledged"]
 
 
 async def assert_marked(scene: Scene, sessions: list[str]) -> None:

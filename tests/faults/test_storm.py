@@ -12,12 +12,12 @@ FEW = (30, 100)
 """Sessions and devices."""
 
 
+@pytest.mark.share(1 / 20)
 async def test_storm(scene: Scene, tally: Tally, rounds: int) -> None:
     """The node answers all the while, and says that it is ready only while it lets devices in."""
     sessions, devices = MANY if rounds > 2 else FEW
-    small = devices // sessions
-    while tally.rounds < rounds:
-        crowd = await gather(scene, tally.rounds, rooms=sessions, size=small)
+    while tally.left:
+        crowd = await gather(scene, tally.rounds, rooms=sessions, devices=devices)
         await crowd.type(hz=1)
         await crowd.write_a_while()
         scene.server.kill()
