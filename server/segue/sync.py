@@ -6,8 +6,9 @@ of an async app: there it would hold up everybody else. Use `segue.Session` ther
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import count
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -152,14 +153,16 @@ class Session:
         _run(self._inner.close())
 
     def events(self) -> Iterator[Event]:
-        """Gives what changes from the first `next` on; see `segue.Session.events`."""
-        events = self._inner.events()
+        """See `segue.Session.events`."""
 
-        async def following() -> Event:
+        async def followed() -> AsyncIterator[Event]:
+            return self._inner.events()
+
+        async def following(events: AsyncIterator[Event]) -> Event:
             return await anext(events)
 
-        while True:
-            yield _run(following())
+        events = _run(followed())
+        return (_run(following(events)) for _ in count())
 
 
 class Agent:

@@ -114,13 +114,16 @@ class LiveDocument:
         if not self._connection.may_write:
             raise Forbidden("You can read this session, not change it. Ask its owner.")
 
-    async def changes(self) -> AsyncIterator[Changes]:
-        """Gives what changes from now on, of others and of this program; it never ends by itself.
+    def changes(self) -> AsyncIterator[Changes]:
+        """Gives what changes from this call on, of others and of this program; it never ends by itself.
 
         Raises:
             SegueError: the document was deleted, or can't be followed any more.
         """
-        mark: Mark = self._replica.changes(ViewChanges(None, 1)).until
+        # Not in the iterator: it would begin only where somebody asks it for the first time.
+        return self._changes_since(self._replica.changes(ViewChanges(None, 1)).until)
+
+    async def _changes_since(self, mark: Mark) -> AsyncIterator[Changes]:
         seen: dict[str, Seen] = {}
         while True:
             news = self._news

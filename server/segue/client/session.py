@@ -16,7 +16,7 @@ from segue.document.conversation import title_of
 from segue.document.edits import Author
 from segue.document.reader import plain
 from segue.document.schema import CONTEXT
-from segue.document.views import MessageView
+from segue.document.views import Changes, MessageView
 from segue.document.writing import (
     Answer,
     add_message,
@@ -152,15 +152,13 @@ class Session(LiveDocument):
         entry = self.context.get(key)
         return entry.get("value", default) if isinstance(entry, dict) else default
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Gives what changes from now on, whoever does it.
+    def events(self) -> AsyncIterator[Event]:
+        """Gives what changes from this call on, whoever does it.
 
         Raises:
             SegueError: the session was deleted, or can't be followed any more.
         """
-        async for page in self.changes():
-            for change in page.changes:
-                yield Event(change.type, msgspec.json.decode(change.data))
+        return _events(self.changes())
 
     def artifact(self, name: str) -> str:
         """Gives the text of an artifact: what people and agents write together. Empty if there is none."""
@@ -319,3 +317,9 @@ def _new_id() -> str:
 
 def _now_ms() -> int:
     return int(time.time() * 1000)  # noqa: TID251 - the edge, where the wall clock is read
+
+
+async def _events(pages: AsyncIterator[Changes]) -> AsyncIterator[Event]:
+    async for page in pages:
+        for change in page.changes:
+            yield Event(change.type, msgspec.json.decode(change.data))

@@ -69,6 +69,8 @@ async def test_it_is_on_the_phone_and_the_phone_is_here(
         await phone.put(
             "messages", ["m2"], {"role": "user", "author": author, "parts": {"0": part}}
         )
+        # They are told from the call on, however late they are asked for.
+        await until(lambda: len(ours.messages) == 2)
         with anyio.fail_after(20):
             async for event in events:
                 if event.type == "message.created":

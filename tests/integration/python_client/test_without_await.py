@@ -61,6 +61,14 @@ async def test_a_cell_of_a_notebook_has_a_loop_already(server: SegueServer, sess
     again.close()
 
 
+async def test_events_are_told_from_the_call_on(server: SegueServer, session: str) -> None:
+    here = {"url": server.url, "token": server.token("alice")}
+    with sync.Session.create(session_id=session, **here) as ours:
+        events = ours.events()
+        ours.add_message("user", "one")
+        assert next(events).data["parts"][0]["text"] == "one"
+
+
 async def test_errors_are_those_of_the_async_client(server: SegueServer, session: str) -> None:
     with pytest.raises(Unreachable):
         sync.Session.load(session, url="http://127.0.0.1:9", token=server.token("a"), timeout_s=0.2)
