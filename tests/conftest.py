@@ -20,5 +20,5 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--rounds", type=int, default=1, help="rounds of each scenario of tests/faults"
+        "--rounds", type=int, default=2, help="rounds of each scenario of tests/faults"
     )

@@ -102,6 +102,12 @@ async def test_sigterm(scene: Scene, tally: Tally, rounds: int) -> None:
         tally.rounds += 1
 
 
+async def told_more(devices: Sequence[Device]) -> None:
+    for device in devices:
+        known = (await device.summary())["told"]
+        await device.wait(60, told=known + 1)
+
+
 def postgres_log(folder: Path) -> str:
     (found,) = folder.rglob("postgres.log")
     return found.read_text()
@@ -116,18 +122,16 @@ async def test_sigterm_with_its_own_postgres(
         devices = await host.open_all(STOCKS * 2, server.url, session, server.token(USER))
         await host.wait_all(devices, synced=True)
         for number, device in enumerate(devices):
-            await device.call("type", root="text", seed=number, hz=HZ)
+            how = {"hz": HZ, "replace": device.dialect == "hocuspocus"}
+            await device.call("type", root="text", seed=number, **how)
         while tally.left:
-            known = (await devices[0].summary())["acknowledged"]
-            await devices[0].wait(60, acknowledged=known + 3)
+            await told_more(devices)
             postmaster = server.postmaster()
             await terminate(server)
             assert not postmaster.is_running()
             await server.start()
             with tally.recovery():
-                for device in devices:
-                    known = (await device.summary())["acknowledged"]
-                    await device.wait(60, acknowledged=known + 1)
+                await told_more(devices)
             assert "not properly shut down" not in postgres_log(open_folder)
             tally.rounds += 1
         for device in devices:
