@@ -63,6 +63,7 @@ from segue.storage import migrations
 from segue.storage.claims import ClaimWriter
 from segue.storage.database import Database
 from segue.storage.group_commit import GroupCommit, group_commit
+from segue.storage.lease import Lease
 from segue.storage.members import PostgresMembers
 from segue.storage.node_lock import NodeLock, node_lock
 from segue.storage.postgres.supervisor import EmbeddedPostgres
@@ -192,7 +193,7 @@ class Node:
         commits = await stack.enter_async_context(group_commit(claims, held=lock.wait_held))
         agents = _agents(settings)
         pool = await stack.enter_async_context(Pool(_pool_options(settings, tuple(agents))))
-        stack.push_async_callback(_drain, commits)
+        stack.push_async_callback(_drain, commits, database.lease)
         updates = PostgresUpdateLog(database, commits)
         summaries = PostgresSummaries(database)
         list_of_sessions = await stack.enter_async_context(listing(summaries))
@@ -314,7 +315,9 @@ async def _check_schema(database: Database) -> tuple[str, str]:
     return OK, f"The database lacks {missing}. Run `segue migrate`." if missing else OK
 
 
-async def _drain(commits: GroupCommit) -> None:
+async def _drain(commits: GroupCommit, lease: Lease) -> None:
+    if lease.is_deposed:
+        return  # nothing that waits can be written any more
     try:
         async with asyncio.timeout(GRACEFUL_S):
             await commits.drain()

@@ -1,5 +1,6 @@
 """Two processes on one database: one serves, the other waits; and when they fight, nothing is lost."""
 
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -7,6 +8,7 @@ import pytest
 from crowd import SETTINGS, Crowd, Scene, play
 
 from databases import connected
+from segue.storage.lease import TAKE
 from servers import SegueServer
 from tcp_proxy import TcpProxy, tcp_proxy
 from waiting import until_it_is, until_logged
@@ -18,6 +20,8 @@ SELECT pg_terminate_backend(pid) FROM pg_locks
 WHERE locktype = 'advisory' AND granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+
+WRITTEN = "SELECT sum(position) FROM documents"
 
 
 async def ready_one(*servers: SegueServer) -> SegueServer:
@@ -95,3 +99,27 @@ async def test_two_fight_for_the_lock(scene: Scene, tmp_path: Path) -> None:
         await second.end()
     await ready_one(first)
     assert scene.tally.rounds < 20 or len(served_by) == 2
+
+
+@pytest.mark.share(1 / 4)
+async def test_a_node_that_lost_its_lease_alone_writes_nothing_more(scene: Scene) -> None:
+    """Its lock and all its connections live on: so does a node whose database failed over, for a while."""
+    node = scene.server
+
+    async def depose(crowd: Crowd) -> None:
+        async with connected(scene.dsn) as sql:
+            await sql.execute(TAKE, None)
+            written = await sql.fetchval(WRITTEN)
+            await crowd.all_gone()
+            assert await sql.fetchval(WRITTEN) == written
+        await until_it_is(partial(_has_ended, node), timeout_s=60)
+        await crowd.look()
+        with scene.tally.recovery():
+            await node.start()
+            await crowd.carry_on()
+
+    await play(scene, depose, rooms=2)
+
+
+async def _has_ended(node: SegueServer) -> bool:
+    return node.process is None or node.process.poll() is not None

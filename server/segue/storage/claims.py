@@ -13,6 +13,9 @@ carries our own mark. An attempt that is still running inside a server that stop
 the document's lock, and is waited for as busy. So no attempt is ever counted as failed while it
 could still succeed, and none can succeed twice.
 
+Each claim holds the node's lease (see `lease`) until it is committed: of a node that was deposed none
+is made, not even one that was sent before.
+
 One row can't be found: an own one whose reply was lost and which another node compacted before the
 look-up. It counts as a conflict; the state that is loaded then holds its updates, and checking them
 again finds no news.
@@ -31,12 +34,14 @@ from segue.storage.database import OUTAGE, Connection, Database, unavailable
 
 # The order of ids is for the nodes of a later version that may wait for locks instead.
 CLAIM: Final = """
-WITH wanted AS (
+WITH lease AS (
+    SELECT 1 FROM leases WHERE name = 'node' AND epoch = $7 FOR SHARE
+), wanted AS (
     SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bytea[])
         AS wanted (document, generation, last, batch, payload)
 ), locked AS (
     SELECT d.id, wanted.last + 1 AS position, wanted.batch, wanted.payload
-    FROM wanted JOIN documents d ON d.id = wanted.document
+    FROM lease CROSS JOIN wanted JOIN documents d ON d.id = wanted.document
     WHERE d.position = wanted.last AND d.generation = wanted.generation AND d.deleted_at IS NULL
     ORDER BY d.id
     FOR NO KEY UPDATE OF d SKIP LOCKED
@@ -50,12 +55,13 @@ SELECT id, position, $6, batch, payload FROM claimed
 RETURNING batch
 """
 
-# For each claim that was not made: did an earlier attempt of it, and could it still be made?
+# For each claim that was not made: did an earlier attempt of it, and could it still be made, by us?
 LOOK_UP: Final = """
 SELECT wanted.batch,
        coalesce(u.writer = $5 AND u.batch = wanted.batch, false) AS ours,
        coalesce(d.position = wanted.last AND d.generation = wanted.generation
-                AND d.deleted_at IS NULL, false) AS free
+                AND d.deleted_at IS NULL, false) AS free,
+       EXISTS (SELECT 1 FROM leases WHERE name = 'node' AND epoch = $6) AS held
 FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[])
     AS wanted (document, generation, last, batch)
 LEFT JOIN documents d ON d.id = wanted.document
@@ -120,14 +126,16 @@ class ClaimWriter:
         Cancelling it leaves the outcome unknown: claim again.
 
         Raises:
+            Deposed: another node has taken the lease; what has no row yet will never have one of ours.
             RowRefused: one of the rows is impossible; none was written by this attempt.
             StorageUnavailable: the outcome is unknown: claim again.
         """
+        epoch = self._database.lease.epoch
         try:
             connection = await self._connected()
-            claimed = await self._claim(connection, claims)
+            claimed = await self._claim(connection, claims, epoch)
             open_claims = [claim for claim in claims if claim.batch not in claimed]
-            found = await self._look_up(connection, open_claims) if open_claims else {}
+            found = await self._look_up(connection, open_claims, epoch) if open_claims else {}
         except (*OUTAGE, asyncpg.PostgresError, ConfigurationError) as error:
             self.close()
             raise unavailable(error) from error
@@ -146,17 +154,21 @@ class ClaimWriter:
             await connection.execute(FIXED_PLANS)
         return self._connection
 
-    async def _claim(self, connection: Connection, claims: Sequence[Claim]) -> set[int]:
+    async def _claim(self, connection: Connection, claims: Sequence[Claim], epoch: int) -> set[int]:
         payloads = [claim.payload for claim in claims]
         try:
-            rows = await connection.fetch(CLAIM, *_columns(claims), payloads, self._writer)
+            rows = await connection.fetch(CLAIM, *_columns(claims), payloads, self._writer, epoch)
         except REFUSED_ROW as error:
             # Its text is left out: it may quote the row.
             raise RowRefused(type(error).__name__) from error
         return {row["batch"] for row in rows}
 
-    async def _look_up(self, connection: Connection, claims: Sequence[Claim]) -> dict[int, Outcome]:
-        rows = await connection.fetch(LOOK_UP, *_columns(claims), self._writer)
+    async def _look_up(
+        self, connection: Connection, claims: Sequence[Claim], epoch: int
+    ) -> dict[int, Outcome]:
+        rows = await connection.fetch(LOOK_UP, *_columns(claims), self._writer, epoch)
+        if any(row["free"] and not row["held"] for row in rows):
+            raise self._database.lease.refused(epoch)
         return {row["batch"]: _outcome(ours=row["ours"], free=row["free"]) for row in rows}
 
 

@@ -1,7 +1,8 @@
 """Connections to one Postgres database, and what asyncpg says in our words.
 
 Two kinds: a pool for reads and short transactions, and single connections for who needs a session
-of its own (the commit writer, the node lock, migrations). Every new connection is checked: a
+of its own (the commit writer, the node lock, migrations). What is written is written under the node's
+`lease`. Every new connection is checked: a
 server that acknowledges commits before they are on disk would make our acks untrue.
 """
 
@@ -16,6 +17,7 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from segue.errors import ConfigurationError, StorageUnavailable
+from segue.storage.lease import Lease
 
 log = structlog.get_logger()
 
@@ -31,8 +33,11 @@ CHECK_SERVER: Final = """
 SELECT current_setting('server_version_num')::integer / 10000 AS version,
        current_setting('fsync')::boolean AS fsync,
        current_setting('synchronous_commit') AS synchronous_commit,
-       set_config('jit', 'off', false)
-"""  # without jit: compiling costs more than any of our statements
+       set_config('jit', 'off', false),
+       set_config('idle_in_transaction_session_timeout', '10s', false)
+"""
+# Without jit: compiling costs more than any of our statements. A node that freezes in mid-transaction
+# would hold its lease, and keep the next node from taking it.
 
 OUTAGE: Final = (
     OSError,  # refused, reset, timed out (TimeoutError is one)
@@ -46,6 +51,7 @@ OUTAGE: Final = (
     asyncpg.TransactionRollbackError,  # deadlock, serialisation
     asyncpg.SyntaxOrAccessError,  # a table is gone or forbidden: for an operator, then it goes on
     asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,  # this node was frozen in mid-transaction
 )
 """What may pass without a change of ours. Nothing was acknowledged; whoever asked asks again."""
 
@@ -56,6 +62,7 @@ LOST: Final = (
     asyncpg.InternalClientError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
 """Those that end the connection: with another one, the next attempt may do."""
 
@@ -122,6 +129,7 @@ class Database:
             allow_unsafe: takes a server with fsync or synchronous_commit off.
             limits: how long to wait for what.
         """
+        self.lease = Lease()
         self._dsn = dsn
         self._allow_unsafe = allow_unsafe
         self._limits = limits
@@ -202,6 +210,21 @@ class Database:
             return await self._run(action)
         except ConnectionLost:
             return await self._run(action)
+
+    async def write(self, action: Callable[[AnyConnection], Awaitable[Result]]) -> Result:
+        """Runs `action` as `run` does, in one transaction, which is committed under the node's lease.
+
+        Raises:
+            Deposed: another node has taken the lease; nothing was written.
+            StorageUnavailable: Postgres can't be asked right now.
+        """
+
+        async def fenced(connection: AnyConnection) -> Result:
+            async with connection.transaction():
+                await self.lease.hold(connection)
+                return await action(connection)
+
+        return await self.run(fenced)
 
     async def _run(self, action: Callable[[AnyConnection], Awaitable[Result]]) -> Result:
         try:

@@ -228,7 +228,7 @@ class GroupCommit:
             log.exception("storage.source_failed", document=document)
 
     def _note_outage(self, error: StorageUnavailable) -> float:
-        cause = error.__cause__
+        cause = error.__cause__ or error
         reason = f"{type(cause).__name__}: {cause}"
         if not self.stats.last_error:
             log.warning("storage.commits_waiting", reason=reason, documents=len(self._claims))

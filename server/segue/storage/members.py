@@ -12,7 +12,7 @@ from segue.auth.grants import Role
 from segue.errors import Conflict, NotFound
 from segue.ids import DocumentId, UserId
 from segue.storage.database import AnyConnection, Database
-from segue.storage.naming import run_with_names
+from segue.storage.naming import write_with_names
 from segue.storage.ports import Member
 
 LIST: Final = """
@@ -56,16 +56,15 @@ class PostgresMembers:
         """
 
         async def change(connection: AnyConnection) -> Member:
-            async with connection.transaction():
-                await _lock(connection, session, user, is_leaving=role is not Role.OWNER)
-                row = await connection.fetchrow(SET_ROLE, session, user, role)
-                if row is None:
-                    raise NotFound("There is no such member here. Look at the list of members.")
-                if not role.may_share:
-                    await connection.execute(DELETE_LINKS_BY, session, user)
+            await _lock(connection, session, user, is_leaving=role is not Role.OWNER)
+            row = await connection.fetchrow(SET_ROLE, session, user, role)
+            if row is None:
+                raise NotFound("There is no such member here. Look at the list of members.")
+            if not role.may_share:
+                await connection.execute(DELETE_LINKS_BY, session, user)
             return _member(row)
 
-        return await run_with_names(self._database, change)
+        return await write_with_names(self._database, change)
 
     async def remove(self, session: DocumentId, user: UserId) -> None:
         """See `MemberStore.remove`.
@@ -75,12 +74,11 @@ class PostgresMembers:
         """
 
         async def remove(connection: AnyConnection) -> None:
-            async with connection.transaction():
-                await _lock(connection, session, user, is_leaving=True)
-                await connection.execute(REMOVE, session, user)
-                await connection.execute(DELETE_LINKS_BY, session, user)
+            await _lock(connection, session, user, is_leaving=True)
+            await connection.execute(REMOVE, session, user)
+            await connection.execute(DELETE_LINKS_BY, session, user)
 
-        await run_with_names(self._database, remove)
+        await write_with_names(self._database, remove)
 
 
 async def _lock(

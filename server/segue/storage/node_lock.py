@@ -6,9 +6,11 @@ without an answer to keep-alives.
 
 States: waiting -> held -> (connection lost) -> waiting -> held, or taken: another node has it.
 
+Who has the lock takes the `lease`: the lock chooses a node, the lease keeps all others from writing.
+
 A node whose lock is taken has to end: it can save nothing, and devices that stay with it would wait for
 as long as the other node lives. It is told apart from its own session, which Postgres may not have
-noticed to be gone, by the process that holds the lock.
+noticed to be gone, by the epoch of the lease, which only another node raises.
 """
 
 import asyncio
@@ -24,24 +26,11 @@ from segue.storage.database import OUTAGE, Connection, Database
 
 log = structlog.get_logger()
 
-_TAKEN: Final = (
-    "This node lost its lock on the database, and another node has it now. All devices are sent away; "
-    "nothing acknowledged is lost. Start this one again: it waits until the other one ends."
-)
-
 _LOCK_KEY: Final = int.from_bytes(hashlib.sha256(b"segue node").digest()[:8], signed=True)
 
 # Polled, not waited for: a waiting session could not notice that its own node is closing.
 TRY_LOCK: Final = "SELECT pg_try_advisory_lock($1)"
 STILL_THERE: Final = "SELECT 1"
-
-# A bigint key shows as its two halves.
-HOLDER: Final = """
-SELECT pid FROM pg_locks
-WHERE locktype = 'advisory' AND granted AND objsubid = 1
-  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND (classid::bigint << 32) | objid::bigint = $1
-"""
 
 # How long the server keeps the lock for a machine that vanished without closing its connection.
 FREE_WHEN_GONE: Final = """
@@ -59,8 +48,6 @@ class NodeLock:
         self._poll_s = poll_s
         self._answer_s = answer_s
         self._held = asyncio.Event()
-        self._taken = asyncio.Event()
-        self._last_holder: int | None = None
         self._waiting_told = False
 
     @property
@@ -73,17 +60,15 @@ class NodeLock:
         await self._held.wait()
 
     async def watch_taken(self) -> NoReturn:
-        """Waits for the worst.
-
-        Raises:
-            StorageUnavailable: another node holds what this one had held; this one has to end.
-        """
-        await self._taken.wait()
-        raise StorageUnavailable(_TAKEN)
+        """See `Lease.watch_deposed`."""
+        await self._database.lease.watch_deposed()
 
     async def run(self) -> None:
-        """Acquires the lock, watches it, acquires it again after a loss, until it is cancelled."""
-        while True:
+        """Acquires the lock, watches it, acquires it again after a loss, until it is cancelled.
+
+        A deposed node lets go of it, and gets in no other node's way while it ends.
+        """
+        while not self._database.lease.is_deposed:
             try:
                 await self._hold_once()
             except (StorageUnavailable, ConfigurationError) as error:
@@ -100,9 +85,11 @@ class NodeLock:
             await self._watch(connection)
         finally:
             self._held.clear()
+            self._database.lease.drop()
             connection.terminate()
 
     async def _acquire(self, connection: Connection) -> None:
+        lease = self._database.lease
         while not await connection.fetchval(TRY_LOCK, _LOCK_KEY):
             if not self._waiting_told:
                 self._waiting_told = True
@@ -110,24 +97,21 @@ class NodeLock:
                     "node_lock.waiting",
                     hint="another node serves this database; this one starts when it ends",
                 )
-            await self._notice_taken(connection)
+            await lease.look(connection)
+            if lease.is_deposed:
+                return
             await asyncio.sleep(self._poll_s)
         self._waiting_told = False
-        self._last_holder = connection.get_server_pid()
-        self._held.set()
-        log.info("node_lock.held")
-
-    async def _notice_taken(self, connection: Connection) -> None:
-        if self._last_holder is not None:
-            holder = await connection.fetchval(HOLDER, _LOCK_KEY)
-            if holder not in (None, self._last_holder):
-                self._taken.set()
+        await lease.take(connection)
+        if not lease.is_deposed:
+            self._held.set()
+            log.info("node_lock.held", epoch=lease.epoch)
 
     async def _watch(self, connection: Connection) -> None:
-        """Raises when the connection ends or stops answering."""
+        """Raises when the connection ends or stops answering; returns when the node is deposed."""
         ended = asyncio.Event()
         connection.add_termination_listener(lambda _connection: ended.set())
-        while True:
+        while not self._database.lease.is_deposed:
             try:
                 async with asyncio.timeout(self._poll_s):
                     await ended.wait()

@@ -1,6 +1,6 @@
 """The register in Postgres: which documents exist, and who may do what in them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import asyncpg
@@ -8,8 +8,8 @@ import asyncpg
 from segue.auth.grants import Role
 from segue.errors import Deleted
 from segue.ids import DocumentId, UserId
-from segue.storage.database import AnyConnection, Database, Result
-from segue.storage.naming import run_with_names
+from segue.storage.database import AnyConnection, Database
+from segue.storage.naming import read_with_names, write_with_names
 from segue.storage.ports import Creation, ListedSession, ListPosition
 
 FIND_ROLE: Final = """
@@ -99,14 +99,16 @@ class PostgresRegister:
             StorageUnavailable: Postgres can't be asked right now.
         """
 
-        async def find_or_create(connection: AnyConnection) -> asyncpg.Record | None:
-            row = await connection.fetchrow(FIND_ROLE, document, user)
-            if row is None and create:
-                await connection.execute(CREATE_SESSION, document, user, None)
-                row = await connection.fetchrow(FIND_ROLE, document, user)
-            return row
+        async def find(connection: AnyConnection) -> asyncpg.Record | None:
+            return await connection.fetchrow(FIND_ROLE, document, user)
 
-        row = await self._run(find_or_create)
+        async def create_and_find(connection: AnyConnection) -> asyncpg.Record | None:
+            await connection.execute(CREATE_SESSION, document, user, None)
+            return await find(connection)
+
+        row = await read_with_names(self._database, find)
+        if row is None and create:
+            row = await write_with_names(self._database, create_and_find)
         if row is None or row["role"] is None:
             return None
         if row["deleted"]:
@@ -129,11 +131,13 @@ class PostgresRegister:
                 return Creation.REPEATED
             return Creation.TAKEN
 
-        return await self._run(create)
+        return await write_with_names(self._database, create)
 
     async def session_exists(self, document: DocumentId) -> bool:
         """See `Register.session_exists`."""
-        deleted = await self._run(lambda connection: connection.fetchval(FIND_SESSION, document))
+        deleted = await read_with_names(
+            self._database, lambda connection: connection.fetchval(FIND_SESSION, document)
+        )
         if deleted:
             raise Deleted("This session was deleted.")
         return deleted is not None
@@ -145,22 +149,21 @@ class PostgresRegister:
             InvalidName: Postgres can't store the user's name (a NUL, too long).
             StorageUnavailable: Postgres can't be asked right now.
         """
-
-        async def find_or_create(connection: AnyConnection) -> None:
-            if not await connection.fetchval(FIND_HOME, document):
-                await connection.execute(CREATE_HOME, document)
-
-        await self._run(find_or_create)
+        if not await read_with_names(
+            self._database, lambda connection: connection.fetchval(FIND_HOME, document)
+        ):
+            await write_with_names(
+                self._database, lambda connection: connection.execute(CREATE_HOME, document)
+            )
 
     async def delete(self, document: DocumentId) -> None:
         """See `Register.delete`."""
 
         async def bury(connection: AnyConnection) -> None:
-            async with connection.transaction():
-                for statement in _BURIAL:
-                    await connection.execute(statement, document)
+            for statement in _BURIAL:
+                await connection.execute(statement, document)
 
-        await self._run(bury)
+        await write_with_names(self._database, bury)
 
     async def list_sessions(
         self,
@@ -179,15 +182,14 @@ class PostgresRegister:
                 LIST_OF_TOKEN, list(listed), list(listed.values()), *place, limit
             )
 
-        return [_listed(row) for row in await self._run(find)]
+        return [_listed(row) for row in await read_with_names(self._database, find)]
 
     async def members_of(self, sessions: Sequence[DocumentId]) -> list[UserId]:
         """See `Register.members_of`."""
-        rows = await self._run(lambda connection: connection.fetch(MEMBERS_OF, list(sessions)))
+        rows = await read_with_names(
+            self._database, lambda connection: connection.fetch(MEMBERS_OF, list(sessions))
+        )
         return [UserId(row["user_id"]) for row in rows]
-
-    async def _run(self, action: Callable[[AnyConnection], Awaitable[Result]]) -> Result:
-        return await run_with_names(self._database, action)
 
 
 def _listed(row: asyncpg.Record) -> ListedSession:

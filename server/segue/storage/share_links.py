@@ -9,7 +9,7 @@ from segue.errors import Conflict, Deleted, LinkExpired, NotFound
 from segue.ids import DocumentId, UserId
 from segue.storage.database import AnyConnection, Database
 from segue.storage.members import LOCK_SESSION
-from segue.storage.naming import run_with_names
+from segue.storage.naming import write_with_names
 from segue.storage.ports import MAX_LINKS, MAX_MEMBERS, Joined, NewLink, ShareLink
 
 COUNT: Final = "SELECT count(*) FROM share_links WHERE session = $1"
@@ -63,16 +63,15 @@ class PostgresShareLinks:
         """
 
         async def create(connection: AnyConnection) -> ShareLink:
-            async with connection.transaction():
-                await connection.execute(LOCK_SESSION, new.session)
-                await _make_room(connection, new.session)
-                values = (new.id, new.session, new.code_hash, new.role, new.by, new.ttl_s)
-                row = await connection.fetchrow(CREATE, *values)
+            await connection.execute(LOCK_SESSION, new.session)
+            await _make_room(connection, new.session)
+            values = (new.id, new.session, new.code_hash, new.role, new.by, new.ttl_s)
+            row = await connection.fetchrow(CREATE, *values)
             if row is None:
                 raise Deleted("This session was deleted.")
             return _link(row)
 
-        return await run_with_names(self._database, create)
+        return await write_with_names(self._database, create)
 
     async def list(self, session: DocumentId) -> list[ShareLink]:
         """See `LinkStore.list`."""
@@ -81,7 +80,7 @@ class PostgresShareLinks:
 
     async def revoke(self, session: DocumentId, link: str) -> None:
         """See `LinkStore.revoke`."""
-        await run_with_names(
+        await write_with_names(
             self._database, lambda connection: connection.execute(REVOKE, session, link)
         )
 
@@ -93,20 +92,19 @@ class PostgresShareLinks:
         """
 
         async def join(connection: AnyConnection) -> Joined:
-            async with connection.transaction():
-                session = (await _find(connection, code_hash))["session"]
-                await connection.execute(LOCK_SESSION, session)
-                # Again: it may have been revoked, or the session deleted, before we had the lock.
-                link = await _find(connection, code_hash)
-                if link["is_expired"]:
-                    raise LinkExpired("This link has run out. Ask for a new one.")
-                values = (session, user, link["role"], name, MAX_MEMBERS)
-                role = await connection.fetchval(JOIN, *values)
+            session = (await _find(connection, code_hash))["session"]
+            await connection.execute(LOCK_SESSION, session)
+            # Again: it may have been revoked, or the session deleted, before we had the lock.
+            link = await _find(connection, code_hash)
+            if link["is_expired"]:
+                raise LinkExpired("This link has run out. Ask for a new one.")
+            values = (session, user, link["role"], name, MAX_MEMBERS)
+            role = await connection.fetchval(JOIN, *values)
             if role is None:
                 raise Conflict(f"This session has {MAX_MEMBERS} members, the limit. Ask its owner.")
             return Joined(DocumentId(session), Role(role))
 
-        return await run_with_names(self._database, join)
+        return await write_with_names(self._database, join)
 
 
 async def _make_room(connection: AnyConnection, session: DocumentId) -> None:

@@ -48,7 +48,7 @@ class PostgresSummaries:
         titles = [_storable(summary.title) for _, summary in summaries]
         counts = [summary.last_seq for _, summary in summaries]
         open_runs = [summary.open_runs for _, summary in summaries]
-        await self._database.run(
+        await self._database.write(
             lambda connection: connection.execute(SAVE, ids, titles, counts, open_runs)
         )
 

@@ -123,7 +123,7 @@ class PostgresUpdateLog:
             )
             return saved is not None
 
-        return await self._database.run(save)
+        return await self._database.write(save)
 
 
 @dataclass(frozen=True, slots=True)

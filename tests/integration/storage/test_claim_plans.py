@@ -16,8 +16,8 @@ CLAIMS = "ARRAY['d7'], ARRAY[1], ARRAY[0], ARRAY[1]"
 @pytest.mark.parametrize(
     ("statement", "arguments"),
     [
-        pytest.param(CLAIM, f"{CLAIMS}, ARRAY['x'::bytea], 7", id="claim"),
-        pytest.param(LOOK_UP, f"{CLAIMS}, 7", id="look up"),
+        pytest.param(CLAIM, f"{CLAIMS}, ARRAY['x'::bytea], 7, 0", id="claim"),
+        pytest.param(LOOK_UP, f"{CLAIMS}, 7, 0", id="look up"),
     ],
 )
 async def test_a_claim_reads_the_rows_of_its_documents_alone(

@@ -9,7 +9,7 @@ import anyio
 import pytest
 import structlog.testing
 
-from databases import connected, open_database
+from databases import connected, migrated, open_database
 from postgres_proxy import PostgresProxy
 from segue.errors import StorageUnavailable
 from segue.storage.database import Database
@@ -134,6 +134,7 @@ async def test_postgres_away_is_waited_for(proxy: PostgresProxy) -> None:
 async def test_databases_of_one_server_have_locks_of_their_own(
     database: Database, empty_dsn: str
 ) -> None:
+    await migrated(empty_dsn)
     async with open_database(empty_dsn) as other:
         async with node(database) as first, node(other) as second:
             await acquired(first)
