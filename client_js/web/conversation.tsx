@@ -14,6 +14,8 @@ import { People } from './people'
 import { ResponderLine } from './responder'
 import { Share } from './share'
 
+const MAX_BEGINNING = 60
+
 type Panel = 'document' | 'knows'
 
 interface Props {
@@ -125,7 +127,9 @@ function Header({ client, session, me, panel, onMenu, onPanel, onShare }: Header
 }
 
 function Title({ session }: { session: Session }) {
-  const title = useValue(session, 'info', () => session.title)
+  const given = useValue(session, 'info', () => session.title)
+  const beginning = useValue(session, 'messages', () => beginningOf(session.messages[0]?.text))
+  const title = given || beginning
   const canWrite = useValue(session, 'status', () => session.canWrite)
   const [isEditing, setEditing] = useState(false)
   useEffect(() => {
@@ -159,6 +163,12 @@ function Title({ session }: { session: Session }) {
       </button>
     </h1>
   )
+}
+
+/** The first words, as lists show a conversation that nobody has named. */
+function beginningOf(text = ''): string {
+  const words = text.slice(0, 200).split(/\s+/).join(' ').trim()
+  return words.length <= MAX_BEGINNING ? words : `${words.slice(0, MAX_BEGINNING)}…`
 }
 
 /** Says why the conversation ended for this device, and what to do. */

@@ -4,7 +4,9 @@ Whatever an update put or deleted comes to `follow`, in the order of the log: ne
 runs and, unless they wait in line, their place; then requests are answered. The caller logs all of it in one row with its cause.
 """
 
-from pycrdt import Text
+from typing import Final
+
+from pycrdt import Map, Text
 
 from segue.document.crdt import Roots
 from segue.document.edits import MAX_TITLE, StartRun
@@ -12,9 +14,11 @@ from segue.document.gate import Touched
 from segue.document.grants import Known
 from segue.document.requests import Requests
 from segue.document.runs import Runs, run_at
-from segue.document.schema import SESSION, TITLE
+from segue.document.schema import MESSAGES, SESSION, TITLE
 from segue.document.sequencer import Sequencer
 from segue.document.verdict import Run, Summary
+
+_MAX_EXTRACT: Final = 60
 
 
 class Conversation:
@@ -26,6 +30,7 @@ class Conversation:
         self.sequencer = Sequencer(known)
         self.runs = Runs(agents)
         self._requests = Requests(known, self.sequencer, self.runs)
+        self._began: tuple[str, str] | None = None
 
     @property
     def has_unseen(self) -> bool:
@@ -71,7 +76,20 @@ class Conversation:
 
     def summary(self, root: Roots) -> Summary:
         """Gives what lists of sessions show."""
-        return Summary(title_of(root), self.last_seq, self.runs.open_count)
+        title = title_of(root) or self._beginning(root)
+        return Summary(title, self.last_seq, self.runs.open_count)
+
+    def _beginning(self, root: Roots) -> str:
+        """Gives the first words of the first message.
+
+        Shown, not written: as a title of ours it could win over one that a person gives at the same time.
+        """
+        first = self.sequencer.first
+        if first is None:
+            return ""
+        if self._began is None or self._began[0] != first:
+            self._began = first, _extract(root(MESSAGES).get(first))
+        return self._began[1]
 
     def take_news(self) -> tuple[Run, ...]:
         """Gives the runs that changed, but for what their runner did."""
@@ -82,3 +100,12 @@ def title_of(root: Roots) -> str:
     """Gives a session's title, as long as one may be."""
     title = root(SESSION).get(TITLE)
     return str(title)[:MAX_TITLE] if isinstance(title, str | Text) else ""
+
+
+def _extract(message: object) -> str:
+    """Gives the first words of a message; nothing if it has no text."""
+    parts = message.get("parts") if isinstance(message, Map) else None
+    first = parts.get("0") if isinstance(parts, Map) else None
+    text = first.get("text") if isinstance(first, Map) and first.get("type") == "text" else None
+    words = " ".join(str(text)[:MAX_TITLE].split()) if isinstance(text, str | Text) else ""
+    return words if len(words) <= _MAX_EXTRACT else words[:_MAX_EXTRACT].rsplit(" ", 1)[0] + "…"

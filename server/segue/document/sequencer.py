@@ -62,6 +62,13 @@ class Sequencer:
         self._head = self._end_below(self._head)
         return self._head
 
+    @property
+    def first(self) -> str | None:
+        """The message that a conversation began with; O(its versions)."""
+        return min(
+            self._children.get(None, {}), key=lambda message: self._spots[message].seq, default=None
+        )
+
     def spot(self, message: str) -> Spot | None:
         """Gives where a message is; None if it has no place (yet)."""
         return self._spots.get(message)
