@@ -3,9 +3,10 @@
 pycrdt loops, panics or keeps hidden garbage on updates that are well-formed but out of place, and
 diverges on good ones out of causal order. So nothing reaches it that isn't proven here: clocks go on
 where the document's vector ends, every id named is known, inside an update no two structs wait for
-each other, client ids belong to one user, everything is put where it can be (`places`), a message is
-touched by its author only (`grants`), and nothing cuts a character of two UTF-16 units in half: Yjs
-turns both halves into U+FFFD, pycrdt keeps the whole and writes a state with shifted clocks.
+each other, client ids belong to one user, everything is put where it can be (`places`) without passing
+too much on the way (`passing`), a message is touched by its author only (`grants`), and nothing cuts a
+character of two UTF-16 units in half: Yjs turns both halves into U+FFFD, pycrdt keeps the whole and
+writes a state with shifted clocks.
 
 Not proven: that a right neighbour is right of the left one when they are far apart, which needs the
 whole sequence. A device that lies about it sees its own edit land in different places; a snapshot of
@@ -21,6 +22,7 @@ from segue.auth.grants import Role
 from segue.document.content import DELETED, GC, Refusal
 from segue.document.feed import Subject, subject_of
 from segue.document.grants import Known, Memory, Review, identity_of
+from segue.document.passing import Passing
 from segue.document.places import Part, Place, Places
 from segue.document.ranges import DeleteSet, Ranges, covers
 from segue.document.update import Id, ParsedUpdate, Section, Struct
@@ -112,6 +114,7 @@ class Gate:
         self._memory = Memory(self.known)
         self._holds_conversation = False
         self._places = Places()
+        self._passing = Passing(self._is_followed)
         self._deleted = DeleteSet()
         self._cuts: set[Id] = set()
         self._deleted_now = deleted_now
@@ -138,7 +141,7 @@ class Gate:
         except BaseException:
             self._undo(draft)
             raise
-        self._keep(draft, writer)
+        self._keep(draft, deletes, writer)
         self.touched = draft.touched
         return Admission.NEWS if queues else Admission.DELETES
 
@@ -162,6 +165,11 @@ class Gate:
                     raise MissingPast
                 reached = max(reached, struct.clock + struct.length)
         return section.end > known
+
+    def _is_followed(self, item: Id) -> bool:
+        """Tells whether an item's client put its next clock right behind it."""
+        client, clock = item
+        return clock + 1 < self.vector[client] and self._places.are_chained(client, clock)
 
     def _check_deletes_known(self, deletes: dict[int, Ranges], queues: dict[int, Section]) -> None:
         for client, ranges in deletes.items():
@@ -264,6 +272,8 @@ class Gate:
         clock = max(struct.clock, known)
         strict = review is not None
         place = self._places.put(client, struct, clock, strict=strict)
+        leads = client not in draft.vector
+        self._passing.put(client, struct, clock, leads=leads, strict=strict)
         if strict and place.keyed and struct.length > 1 and struct.ref != DELETED:
             self._check_overwritten(draft, client, clock, struct)
         if place.part is not Part.NONE:
@@ -342,8 +352,12 @@ class Gate:
             if place.part is not Part.NONE
         ]
 
-    def _keep(self, draft: _Draft, writer: Writer) -> None:
+    def _keep(self, draft: _Draft, deletes: dict[int, Ranges], writer: Writer) -> None:
         self._places.keep()
+        self._passing.keep()
+        for client, ranges in deletes.items():
+            for start, end in ranges:
+                self._passing.split(client, start, end)
         self._knows_deleted = False
         for client, start, end in draft.gone:
             self._deleted.add(client, start, end)
@@ -354,6 +368,7 @@ class Gate:
 
     def _undo(self, draft: _Draft) -> None:
         self._places.undo()
+        self._passing.undo()
         self._cuts.difference_update(draft.cuts)
         for client, before in draft.vector.items():
             if before is None:

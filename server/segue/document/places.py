@@ -192,6 +192,10 @@ class Places:
         """Gives the place of a known id; a tomb's is where it was."""
         return self._runs[item[0]].at(item[1])
 
+    def are_chained(self, client: int, clock: int) -> bool:
+        """Tells whether a client's next clock came right behind this one."""
+        return self._runs[client].in_one_chain(clock, clock + 1)
+
     def within(self, client: int, start: int, end: int) -> list[tuple[int, Place]]:
         """Gives the runs that overlap [start, end), each from its first clock inside the range."""
         runs = self._runs[client]
