@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,21 +28,26 @@ async def ask(
     *,
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
+    parts: Sequence[bytes] | None = None,
     is_whole: bool = True,
     raising: type[Exception] | None = None,
 ) -> Answer:
     """Gives the answer, also if the application raises `raising` once it has answered.
 
-    A body that is not whole is followed by silence.
+    A body comes at once, or in `parts`; one that is not whole is followed by silence.
     """
-    parts = iter([body])
+    pieces = [body] if parts is None else list(parts)
+    left = len(pieces)
+    coming = iter(pieces)
     sent: list[Message] = []
     path, _, query = path.partition("?")
 
     async def receive() -> Message:
-        if (part := next(parts, None)) is None:
+        nonlocal left
+        if (part := next(coming, None)) is None:
             await anyio.sleep_forever()
-        return {"type": "http.request", "body": part, "more_body": not is_whole}
+        left -= 1
+        return {"type": "http.request", "body": part, "more_body": left > 0 or not is_whole}
 
     async def send(message: Message) -> None:
         sent.append(message)

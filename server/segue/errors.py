@@ -143,6 +143,12 @@ class UnsupportedMediaType(InvalidRequest):
     code = "unsupported_media_type"
 
 
+class RangeNotSatisfiable(InvalidRequest):
+    """A part of a file that lies behind its end."""
+
+    code = "range_not_satisfiable"
+
+
 class Conflict(SegueError):
     """What is to be made is there already, and differs."""
 
@@ -183,7 +189,7 @@ class Unreachable(SegueError):
 
 
 class TooLarge(SegueError):
-    """A frame or an update beyond its limit."""
+    """A frame, an update or a file beyond its limit."""
 
     code = "too_large"
     close_code = 4400

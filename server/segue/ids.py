@@ -19,6 +19,9 @@ HOME_NAME: Final = "home"
 ID_PATTERN: Final = "^[A-Za-z0-9_-]{1,128}$"
 """The shape of the ids of sessions and, where they come over HTTP, of messages."""
 
+FILE_PATTERN: Final = "^[0-9a-f]{64}$"
+"""The shape of the name of a file: the SHA-256 of what is in it."""
+
 RANDOM_BYTES: Final = 10
 """What `new_id` takes."""
 

@@ -32,6 +32,7 @@ from segue.auth.origins import OriginPolicy
 from segue.auth.refusals import Refusals
 from segue.auth.tokens import Claims
 from segue.conversation.events import Events
+from segue.conversation.files import Files, FileServices
 from segue.conversation.guests import Guests
 from segue.conversation.homes import Homes, kept_homes
 from segue.conversation.listing import listing
@@ -45,7 +46,7 @@ from segue.errors import StorageUnavailable
 from segue.http.cors import Cors
 from segue.http.health import OK, Checks, Readiness, health_routes
 from segue.http.openapi import openapi_route
-from segue.http.operations import Api, ApiServices
+from segue.http.operations import MAX_IN_FLIGHT, Api, ApiServices
 from segue.http.pages import page_routes
 from segue.http.problems import HANDLERS
 from segue.http.seat import SyncOptions, SyncServices
@@ -62,6 +63,7 @@ from segue.settings import Settings
 from segue.storage import migrations
 from segue.storage.claims import ClaimWriter
 from segue.storage.database import Database
+from segue.storage.files import FileLimits, PostgresFiles, PostgresUploads
 from segue.storage.group_commit import GroupCommit, group_commit
 from segue.storage.lease import Lease
 from segue.storage.members import PostgresMembers
@@ -252,10 +254,20 @@ class Node:
         links = LinkServices(
             services.register, PostgresShareLinks(database), guests, on_changed, _mint_id
         )
+        room = FileLimits(settings.max_session_files_bytes, settings.max_user_files_bytes)
+        files = FileServices(
+            services.register,
+            PostgresUploads(database, room),
+            PostgresFiles(database),
+            _mint_id,
+            settings.max_file_bytes,
+        )
         return ApiServices(
             sessions=Sessions(services),
             messages=Messages(services, _wall_clock_ms),
             events=events,
+            files=Files(files),
+            downloads=Quota(MAX_IN_FLIGHT),
             members=Members(members),
             links=ShareLinks(links),
             attempts=Attempts(_LINKS_OPENED, per_s=_MINUTE_S),

@@ -222,6 +222,18 @@ class Settings:
         values.size,
         "Of those, the edits of one user.",
     )
+    max_file_bytes: int = _from(
+        "SEGUE_MAX_FILE", "25MiB", values.size, "Largest file in a session."
+    )
+    max_session_files_bytes: int = _from(
+        "SEGUE_MAX_FILES_PER_SESSION", "1GiB", values.size, "All files of a session together."
+    )
+    max_user_files_bytes: int = _from(
+        "SEGUE_MAX_FILES_PER_USER",
+        "1GiB",
+        values.size,
+        "All files that one user has added, in all sessions together.",
+    )
     room_grace_s: float = _from(
         "SEGUE_ROOM_GRACE",
         "30s",

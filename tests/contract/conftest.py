@@ -6,6 +6,7 @@ import pytest
 
 from databases import open_commits
 from segue.storage.database import Database
+from segue.storage.files import FileLimits, PostgresFiles, PostgresUploads
 from segue.storage.members import PostgresMembers
 from segue.storage.register import PostgresRegister
 from segue.storage.share_links import PostgresShareLinks
@@ -37,3 +38,13 @@ def members(database: Database) -> PostgresMembers:
 @pytest.fixture
 def links(database: Database) -> PostgresShareLinks:
     return PostgresShareLinks(database)
+
+
+@pytest.fixture
+def uploads(database: Database) -> PostgresUploads:
+    return PostgresUploads(database, FileLimits(session_bytes=1000, user_bytes=1500))
+
+
+@pytest.fixture
+def files(database: Database) -> PostgresFiles:
+    return PostgresFiles(database)

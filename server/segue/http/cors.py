@@ -22,8 +22,21 @@ class Cors(CORSMiddleware):
         super().__init__(
             app,
             allow_methods=("GET", "POST", "PATCH", "DELETE"),
-            allow_headers=("Authorization", "Content-Type", "Idempotency-Key"),
-            expose_headers=("Location", "Retry-After"),
+            allow_headers=(
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "Range",
+                "If-None-Match",
+                "If-Range",
+            ),
+            expose_headers=(
+                "Location",
+                "Retry-After",
+                "ETag",
+                "Content-Range",
+                "Content-Disposition",
+            ),
             max_age=_DAY_S,
         )
         self._policy = policy

@@ -42,7 +42,7 @@ class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def follow_events(services: ApiServices, call: Call[EventsQuery, Nothing]) -> Response:
     """Follows a session."""
-    since = call.last_event_id or call.query.since
+    since = call.headers.get("last-event-id") or call.query.since
     return EventStream(await services.events.follow(call.claims, call.session, since))
 
 
@@ -55,7 +55,8 @@ FOLLOW_EVENTS: Final = Operation(
     body=Nothing,
     answers={HTTPStatus.OK: None},
     errors=(errors.InvalidName, errors.Forbidden, errors.Deleted),
-    streams=True,
+    headers=("Last-Event-ID",),
+    gives="text/event-stream",
 )
 
 

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from segue import errors
+from segue.http.file_body import ANY_TYPE, FileBody
 from segue.http.incoming import MAX_KEY
-from segue.http.operations import AnyOperation, Nothing
+from segue.http.operations import JSON, AnyOperation, Nothing
 from segue.http.problems import PROBLEM_TYPE, Problem, status_of
 from segue.ids import ID_PATTERN
 
@@ -39,6 +40,8 @@ _WITH_BODY: Final = (
     errors.TooLarge,
     errors.UnsupportedMediaType,
 )
+_WITH_FILE: Final = (errors.RequestTimeout, errors.TooLarge)
+_BYTES: Final[Json] = {"type": "string", "format": "binary"}
 
 
 def openapi_route(operations: Sequence[AnyOperation]) -> Route:
@@ -78,7 +81,7 @@ def _types(operations: Sequence[AnyOperation]) -> list[type[msgspec.Struct]]:
     found: dict[type[msgspec.Struct], None] = {Problem: None}
     for operation in operations:
         for kind in (operation.body, *operation.answers.values()):
-            if kind is not None and kind is not Nothing:
+            if kind not in (None, Nothing, FileBody):
                 found[kind] = None
     return list(found)
 
@@ -101,7 +104,10 @@ def _operation(operation: AnyOperation, schemas: Mapping[type[msgspec.Struct], J
     if operation.is_open:
         described["security"] = [{}, {"token": []}]
     if operation.body is not Nothing:
-        content = {"application/json": {"schema": schemas[operation.body]}}
+        if operation.body is FileBody:
+            content: Json = {ANY_TYPE: {"schema": _BYTES}}
+        else:
+            content = {JSON: {"schema": schemas[operation.body]}}
         described["requestBody"] = {"required": True, "content": content}
     return described
 
@@ -112,8 +118,8 @@ def _parameters(operation: AnyOperation) -> Iterator[Json]:
     if operation.repeatable:
         key = {"type": "string", "pattern": rf"^[\x21-\x7e]{{1,{MAX_KEY}}}$"}
         yield _parameter("header", "Idempotency-Key", key, required=False)
-    if operation.streams:
-        yield _parameter("header", "Last-Event-ID", {"type": "string"}, required=False)
+    for header in operation.headers:
+        yield _parameter("header", header, {"type": "string"}, required=False)
     _, components = _schemas([operation.query])
     query = components[operation.query.__name__]
     for name, schema in query["properties"].items():
@@ -129,9 +135,9 @@ def _answers(operation: AnyOperation, schemas: Mapping[type[msgspec.Struct], Jso
     for status, kind in operation.answers.items():
         answer: Json = {"description": status.phrase}
         if kind is not None:
-            answer |= {"content": {"application/json": {"schema": schemas[kind]}}}
-        if operation.streams:
-            answer |= {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+            answer |= {"content": {JSON: {"schema": schemas[kind]}}}
+        elif operation.gives != JSON and status < HTTPStatus.MULTIPLE_CHOICES:
+            answer |= {"content": {operation.gives: {"schema": {"type": "string"}}}}
         if operation.repeatable:
             answer |= {"headers": {"Location": {"schema": {"type": "string"}}}}
         answers[str(status.value)] = answer
@@ -140,8 +146,9 @@ def _answers(operation: AnyOperation, schemas: Mapping[type[msgspec.Struct], Jso
 
 def _problems(operation: AnyOperation, schemas: Mapping[type[msgspec.Struct], Json]) -> Json:
     codes: dict[HTTPStatus, list[str]] = {}
-    with_body = _WITH_BODY if operation.body is not Nothing else ()
-    for kind in (*_ALWAYS, *with_body, *operation.errors):
+    with_body = _WITH_FILE if operation.body is FileBody else _WITH_BODY
+    of_body = () if operation.body is Nothing else with_body
+    for kind in (*_ALWAYS, *of_body, *operation.errors):
         codes.setdefault(status_of(kind), []).append(kind.code)
     content = {PROBLEM_TYPE: {"schema": schemas[Problem]}}
     return {

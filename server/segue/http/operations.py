@@ -20,15 +20,19 @@ from starlette.routing import Route
 from segue.auth.attempts import Attempts
 from segue.auth.tokens import Claims
 from segue.conversation.events import Events
+from segue.conversation.files import Files
 from segue.conversation.members import Members
 from segue.conversation.messages import Messages
 from segue.conversation.runs import Runs
 from segue.conversation.sessions import Sessions
 from segue.conversation.share_links import ShareLinks
 from segue.errors import Restarting, SegueError, StorageUnavailable, TooMany, Unauthenticated
+from segue.http.file_body import FileBody
 from segue.http.incoming import bearer_token, idempotency_key, read_body, read_query
+from segue.hub.quota import Quota
 from segue.ids import UserId
 
+JSON: Final = "application/json"
 PATIENCE_S: Final = 15.0
 MAX_IN_FLIGHT: Final = 32
 """Requests of one user that are answered at the same time; of strangers, those of one address."""
@@ -39,7 +43,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Query = TypeVar("Query", bound=msgspec.Struct)
-Body = TypeVar("Body", bound=msgspec.Struct)
+Body = TypeVar("Body", bound=msgspec.Struct | FileBody)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Call(Generic[Query, Body]):
     """One request, read and checked in shape.
 
     `path` has the parts of the path that have a name; `address` is the sender's; `base_url` the
-    server's, as the sender sees it. `bearer` is None where no token came.
+    server's, as the sender sees it; `headers` are those that the operation reads, by lower-case names.
+    `bearer` is None where no token came.
     """
 
     bearer: Claims | None
@@ -57,7 +62,7 @@ class Call(Generic[Query, Body]):
     key: str | None
     address: str
     base_url: str
-    last_event_id: str
+    headers: Mapping[str, str]
 
     @property
     def claims(self) -> Claims:
@@ -86,12 +91,15 @@ class Reply:
 
 
 AnyReply = Reply | Response
-"""A stream of events is a response of its own kind."""
+"""Streams of events and files are responses of their own kinds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiServices:
-    """What operations work with; `verify` gives the claims of a token or raises Unauthenticated."""
+    """What operations work with; `verify` gives the claims of a token or raises Unauthenticated.
+
+    `downloads` counts the files that are on their way to each user.
+    """
 
     sessions: Sessions
     messages: Messages
@@ -100,6 +108,8 @@ class ApiServices:
     attempts: Attempts
     runs: Runs
     events: Events
+    files: Files
+    downloads: Quota[UserId]
     verify: Callable[[str], Claims]
     max_body_bytes: int
     patience_s: float = PATIENCE_S
@@ -111,7 +121,8 @@ class Operation(Generic[Query, Body]):
 
     `answers` gives what each good status comes with; `errors` what can go wrong beside what can
     always. `repeatable`: it reads an Idempotency-Key. `is_open`: it is for who has no token, too; a bad
-    one is refused all the same. `streams`: it answers with events, and reads a Last-Event-ID.
+    one is refused all the same. `headers` are those it reads beside. `gives` is the media type of its
+    answers; a body that is a `FileBody` may be of any.
     """
 
     method: str
@@ -124,7 +135,8 @@ class Operation(Generic[Query, Body]):
     errors: Sequence[type[SegueError]] = ()
     repeatable: bool = False
     is_open: bool = False
-    streams: bool = False
+    headers: Sequence[str] = ()
+    gives: str = JSON
 
     @property
     def name(self) -> str:
@@ -212,21 +224,33 @@ async def _read(
         bearer,
         request.path_params,
         read_query(request, operation.query),
-        Nothing()
-        if operation.body is Nothing
-        else await read_body(request, operation.body, max_bytes),
+        await _body(request, operation, max_bytes),
         idempotency_key(request) if operation.repeatable else None,
         _address(request),
         str(request.base_url),
-        request.headers.get("last-event-id", "") if operation.streams else "",
+        {
+            name.lower(): request.headers[name]
+            for name in operation.headers
+            if name in request.headers
+        },
     )
+
+
+async def _body(request: Request, operation: AnyOperation, max_bytes: int) -> Any:
+    if operation.body is Nothing:
+        return Nothing()
+    if operation.body is FileBody:
+        return FileBody(request)
+    return await read_body(request, operation.body, max_bytes)
 
 
 async def _run_in_time(
     operation: AnyOperation, services: ApiServices, call: Call[Any, Any]
 ) -> AnyReply:
+    # A file takes its time to come; its body is given up when it falls silent.
+    patience_s = None if operation.body is FileBody else services.patience_s
     try:
-        async with asyncio.timeout(services.patience_s):
+        async with asyncio.timeout(patience_s):
             return await operation.run(services, call)
     # TimeoutError: of ours. What is cancelled may be saved all the same.
     except (StorageUnavailable, TimeoutError) as error:
@@ -248,4 +272,4 @@ def _response(reply: Reply) -> Response:
         headers["Location"] = reply.location
     if reply.status == HTTPStatus.NO_CONTENT:
         return Response(status_code=reply.status, headers=headers)
-    return Response(reply.body, reply.status, headers, "application/json")
+    return Response(reply.body, reply.status, headers, JSON)

@@ -20,6 +20,7 @@ _STATUS: Final[Mapping[type[errors.SegueError], HTTPStatus]] = {
     errors.ProtocolError: HTTPStatus.BAD_REQUEST,
     errors.InvalidName: HTTPStatus.BAD_REQUEST,
     errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.RefusedUpdate: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -18,6 +18,8 @@ from segue.document.views import MessagesPage, MessageView, RunView
 from segue.errors import InvalidRequest
 from segue.http import shapes
 from segue.http.event_stream import FOLLOW_EVENTS
+from segue.http.file_operations import FILE_OPERATIONS
+from segue.http.file_shapes import check_file
 from segue.http.operations import AnyOperation, ApiServices, Call, Nothing, Operation, Reply
 from segue.http.sharing_operations import SHARING_OPERATIONS
 from segue.ids import session_id
@@ -182,6 +184,7 @@ OPERATIONS: Final[Sequence[AnyOperation]] = (
         errors=(*_IN_SESSION, errors.NotFound, errors.RefusedUpdate),
     ),
     *SHARING_OPERATIONS,
+    *FILE_OPERATIONS,
     FOLLOW_EVENTS,
 )
 
@@ -213,6 +216,8 @@ def _check_part(part: shapes.Object, field: str) -> None:
         raise InvalidRequest(f"`{field}` has no `type`. Give it one: text, file, tool, data, ...")
     if part["type"] == "text" and not isinstance(part.get("text"), str):
         raise InvalidRequest(f'`{field}` is of type "text" and has no `text`. Send it as a string.')
+    if part["type"] == "file":
+        check_file(part, field)
     shapes.check_kept(part, field)
 
 

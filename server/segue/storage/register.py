@@ -71,6 +71,8 @@ DELETE_SNAPSHOT: Final = "DELETE FROM snapshots WHERE document = $1"
 DELETE_TITLE: Final = "UPDATE sessions SET title = NULL, last_seq = 0, request = NULL WHERE id = $1"
 # Behind the title, whose row is the lock of who makes a link or joins by one.
 DELETE_LINKS: Final = "DELETE FROM share_links WHERE session = $1"
+# With all their pieces; an upload under way finds itself gone.
+DELETE_FILES: Final = "DELETE FROM files WHERE session = $1"
 DELETE_NAMES: Final = "UPDATE members SET name = '' WHERE session = $1 AND name <> ''"
 _BURIAL: Final = (
     BURY,
@@ -78,6 +80,7 @@ _BURIAL: Final = (
     DELETE_SNAPSHOT,
     DELETE_TITLE,
     DELETE_LINKS,
+    DELETE_FILES,
     DELETE_NAMES,
 )
 

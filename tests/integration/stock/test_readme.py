@@ -1,5 +1,6 @@
 """README as a newcomer reads it: its snippets run, its tables are the truth."""
 
+import hashlib
 import json
 import os
 import re
@@ -123,6 +124,34 @@ async def test_the_requests_about_sharing_are_answered_as_they_say(server: Segue
     assert [each["user"] for each in listed["members"]] == ["alice", "bob"]
     assert (changed["user"], changed["role"]) == ("bob", "viewer")
     assert [each["id"] for each in links["links"]] == [link["id"], made["id"]]
+
+
+@pytest.mark.anyio
+async def test_the_requests_about_files_are_answered_as_they_say(
+    server: SegueServer, tmp_path: Path
+) -> None:
+    alice = HttpClient(server, server.token("alice"))
+    made = (await alice.ask("POST", "/v1/sessions", {})).json["id"]
+    content = b"\x89PNG\r\n\x1a\n"
+    (tmp_path / "ticket.png").write_bytes(content)
+    ref = hashlib.sha256(content).hexdigest()
+    address = server.url.replace("ws:", "http:")
+    environment = {
+        "PATH": os.environ["PATH"],  # noqa: TID251 - curl is there
+        "API": f"{address}/v1/sessions",
+        "TOKEN": alice.token,
+        "REF": ref,
+    }
+    code = (
+        snippet("files").replace("/porto/", f"/{made}/").replace("curl -s", "curl -s -w '\\n\\n'")
+    )
+    done = await anyio.run_process(["sh", "-e", "-c", code], env=environment, cwd=tmp_path)
+    part, message, read, listed, deleted = done.stdout.split(b"\n\n")[:-1]
+    assert json.loads(part)["ref"] == ref
+    assert json.loads(message)["parts"][1] == json.loads(part)
+    assert read == content[1:4]
+    (file,) = json.loads(listed)["files"]
+    assert (file["name"], deleted) == ("ticket.png", b"")
 
 
 def test_every_code_of_the_api_is_explained() -> None:

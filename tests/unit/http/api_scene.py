@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,12 +10,14 @@ from starlette.applications import Starlette
 
 from asgi import Answer, ask
 from fake_documents import FakeDocuments
+from fake_files import FakeFiles
 from registers import FakeLinks, FakeMembers, FakeRegister
 from segue.auth import tokens
 from segue.auth.attempts import Attempts
 from segue.auth.grants import Role
 from segue.auth.tokens import Claims
 from segue.conversation.events import Events
+from segue.conversation.files import Files, FileServices
 from segue.conversation.guests import Guests
 from segue.conversation.members import Members, MemberServices
 from segue.conversation.messages import Messages
@@ -22,15 +25,17 @@ from segue.conversation.runs import Runs
 from segue.conversation.sessions import Sessions, SessionServices
 from segue.conversation.share_links import LinkServices, ShareLinks
 from segue.http.openapi import openapi_route
-from segue.http.operations import Api, ApiServices
+from segue.http.operations import MAX_IN_FLIGHT, Api, ApiServices
 from segue.http.problems import HANDLERS
 from segue.http.session_operations import OPERATIONS
+from segue.hub.quota import Quota
 from segue.ids import DeviceId, DocumentId, UserId
 
 SECRET = b"a secret for tests only, forty-two letters"
 NOW_MS = 1_764_000_000_000
 MAX_BODY = 4096
 MAX_ATTEMPTS = 100
+MAX_FILE = 600_000
 
 
 class Flushed:
@@ -58,6 +63,7 @@ class Scene:
 
     register: FakeRegister = field(default_factory=FakeRegister)
     documents: FakeDocuments = field(default_factory=FakeDocuments)
+    files: FakeFiles = field(default_factory=FakeFiles)
     summaries: Flushed = field(default_factory=Flushed)
     api: Api = field(default_factory=Api)
     changed: list[tuple[DocumentId, UserId]] = field(default_factory=list)
@@ -89,6 +95,10 @@ class Scene:
             ),
             attempts=Attempts(MAX_ATTEMPTS, per_s=3600),
             runs=Runs(services),
+            files=Files(
+                FileServices(self.register, self.files, self.files, services.mint, MAX_FILE)
+            ),
+            downloads=Quota(MAX_IN_FLIGHT),
             events=Events(self.register, self.documents, lambda: NOW_MS / 1000),
             verify=lambda text: tokens.verify(SECRET, text, now=NOW_MS / 1000),
             max_body_bytes=MAX_BODY,
@@ -109,6 +119,7 @@ class Scene:
         *,
         user: str | None = "alice",
         raw: bytes | None = None,
+        parts: Sequence[bytes] | None = None,
         is_whole: bool = True,
         raising: type[Exception] | None = None,
         **headers: str,
@@ -120,7 +131,14 @@ class Scene:
             sent.setdefault("content-type", "application/json")
         data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         return await ask(
-            self.app, path, method, headers=sent, body=data, is_whole=is_whole, raising=raising
+            self.app,
+            path,
+            method,
+            headers=sent,
+            body=data,
+            parts=parts,
+            is_whole=is_whole,
+            raising=raising,
         )
 
     def join(self, session: str, user: str, role: Role) -> None:

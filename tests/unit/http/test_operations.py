@@ -1,6 +1,7 @@
 """What holds for every operation: a token first, bounds, a clear answer to whatever comes."""
 
 import asyncio
+import hashlib
 import itertools
 import json
 import re
@@ -15,6 +16,7 @@ from asgi import Answer
 from segue.auth.grants import Role
 from segue.errors import Overloaded, Quarantined, StorageUnavailable
 from segue.http import incoming
+from segue.http.file_body import FileBody
 from segue.http.operations import MAX_IN_FLIGHT, AnyOperation, Nothing
 from segue.http.pages import page_routes
 from segue.http.session_operations import OPERATIONS
@@ -31,7 +33,9 @@ BODIES: dict[str, object] = {
     "change_member": {"role": "editor"},
     "create_link": {"role": "editor"},
     "redeem_link": {"code": "x"},
+    "add_file": "a file",
 }
+REF = hashlib.sha256(b"kept").hexdigest()
 # A field that takes a text and one that takes an object, if there is one.
 FIELDS = {
     "create_session": ("title", "settings"),
@@ -49,6 +53,7 @@ async def scene() -> Scene:
     scene = Scene()
     await scene.ask("POST", "/v1/sessions", {"id": "trip"})
     scene.join("trip", "vic", Role.VIEWER)
+    assert (await scene.ask("POST", "/v1/sessions/trip/files", raw=b"kept")).status == 201
     return scene
 
 
@@ -59,7 +64,7 @@ async def call(scene: Scene, operation: AnyOperation, **options: str | None) -> 
 
 
 def path_of(operation: AnyOperation) -> str:
-    return operation.path.format(id="trip", user="vic", link="none", run="none")
+    return operation.path.format(id="trip", user="vic", link="none", run="none", ref=REF)
 
 
 def code(answer: Answer) -> tuple[int, str]:
@@ -74,13 +79,15 @@ async def test_every_route_asks_who_is_there_and_what_they_may(scene: Scene) -> 
         for method in (route.methods or set()) - {"HEAD"}:
             pattern = re.sub(r":\w+\}", "}", route.path)
             if pattern not in PUBLIC:
-                path = pattern.format(id="trip", user="alice", link="none", run="none")
+                path = pattern.format(id="trip", user="alice", link="none", run="none", ref=REF)
                 body = BODIES.get(names[method, pattern])
                 await check_roles(scene, method, path, body)
     assert scene.documents.edits == []
     assert not scene.register.deleted
     assert scene.register.members == {"trip": {"alice": Role.OWNER, "vic": Role.VIEWER}}
     assert scene.changed == []
+    assert list(scene.files.stored) == [("trip", REF)]
+    assert not scene.files.uploads
 
 
 async def check_roles(scene: Scene, method: str, path: str, body: object) -> None:
@@ -209,7 +216,7 @@ async def test_a_bug_shows_nothing_of_the_inside(scene: Scene) -> None:
 
 # -- bodies ----------------------------------------------------------------------------------------
 
-WITH_BODY = [each for each in OPERATIONS if each.body is not Nothing]
+WITH_BODY = [each for each in OPERATIONS if each.body not in (Nothing, FileBody)]
 
 
 MISFITS = [
@@ -265,6 +272,10 @@ async def test_what_is_no_fitting_body_is_refused_clearly(
         {"parts": [{}]},
         {"parts": [{"type": 1}]},
         {"parts": [{"type": "text"}]},
+        {"parts": [{"type": "file", "ref": REF, "media_type": "a/b", "name": "x"}]},
+        {"parts": [{"type": "file", "ref": "../x", "media_type": "a/b", "name": "x", "size": 1}]},
+        {"parts": [{"type": "file", "ref": REF, "media_type": "a/b", "name": "", "size": 1}]},
+        {"parts": [{"type": "file", "ref": REF, "media_type": "a/b", "name": "x", "size": -1}]},
         {"parts": [{"type": "text", "text": {"a": 1}}]},
         {"text": "x", "role": "robot"},
         {"text": "x", "id": "a b"},

@@ -138,7 +138,7 @@ async def test_who_writes_is_who_the_token_says(scene: Scene) -> None:
 
 
 async def test_parts_of_any_type_are_kept(scene: Scene) -> None:
-    parts = [{"type": "text", "text": "a"}, {"type": "file", "ref": "x", "size": 3}]
+    parts = [{"type": "text", "text": "a"}, {"type": "chart", "ref": "x", "size": 3}]
     made = (await scene.ask("POST", MESSAGES, {"parts": parts})).json
     assert made["parts"] == [{"state": "done", **parts[0]}, parts[1]]
 

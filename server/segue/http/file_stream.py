@@ -1,0 +1,143 @@
+"""A file as an answer: whole or a range of it, a piece at a time; and nothing that could run.
+
+Whatever a file is, opened as a page it does nothing: it is an attachment, its type is not guessed, and
+should a browser show it all the same, it is in a sandbox without scripts, and without any origin. A token
+travels in a header, which no link, image or frame sends: a page fetches a file, and shows what it knows.
+
+Source: RFC 9110, sections 13 and 14; RFC 6266 and 8187 for the name.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+import structlog
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
+
+from segue.errors import RangeNotSatisfiable, SegueError
+from segue.http.problems import problem
+from segue.storage.file_ports import StoredFile
+
+log = structlog.get_logger()
+
+_STALL_S: Final = 60.0
+_RANGE: Final = re.compile(r"\s*bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*")
+
+_HEADERS: Final = {
+    "Accept-Ranges": "bytes",
+    # Kept by no browser: what is deleted here would live on there.
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+Pieces = Callable[[int, int], AsyncIterator[bytes]]
+"""Gives the bytes from a place to before another."""
+
+
+class FileStream(Response):
+    """Writes a range of a file, each piece before the next is read; calls `on_end` then, in any case.
+
+    A file that can't be read to its end, or a reader that takes nothing for a minute, ends the
+    connection: the reader misses bytes that `Content-Length` has promised.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        headers: Mapping[str, str],
+        pieces: AsyncIterator[bytes],
+        on_end: Callable[[], None],
+    ) -> None:
+        super().__init__(status_code=status, headers=headers)
+        self._pieces = pieces
+        self._on_end = on_end
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = {
+            "type": "http.response.start",
+            "status": self.status_code,
+            "headers": self.raw_headers,
+        }
+        try:
+            await send(start)
+            if scope["method"] == "HEAD" or await self._write(send):
+                await send({"type": "http.response.body", "body": b""})
+        finally:
+            self._on_end()
+
+    async def _write(self, send: Send) -> bool:
+        try:
+            async for piece in self._pieces:
+                async with asyncio.timeout(_STALL_S):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except (SegueError, TimeoutError, OSError) as error:
+            log.warning("file.cut_off", error=type(error).__name__)
+            return False
+        return True
+
+
+def file_answer(
+    file: StoredFile, asked: Mapping[str, str], pieces: Pieces, on_end: Callable[[], None]
+) -> Response:
+    """Gives the answer to a request for a file with the headers `asked` (by lower-case names)."""
+    tag = f'"{file.ref}"'
+    headers = {**_HEADERS, "ETag": tag}
+    if _names(asked.get("if-none-match", ""), tag):
+        on_end()
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    # Another version of what the reader has a part of: it gets all of this one.
+    may_be_part = asked.get("if-range", tag) == tag
+    found = parse_range(asked.get("range", ""), file.size) if may_be_part else None
+    if found == UNSATISFIABLE:
+        on_end()
+        text = f"The file has {file.size} bytes, and none in that range. Ask for others."
+        return problem(
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            RangeNotSatisfiable.code,
+            text,
+            {"Content-Range": f"bytes */{file.size}"},
+        )
+    start, end = found or (0, file.size)
+    headers |= {
+        "Content-Type": file.media_type,
+        "Content-Length": str(end - start),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
+    }
+    status = HTTPStatus.OK
+    if found is not None:
+        status = HTTPStatus.PARTIAL_CONTENT
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
+    return FileStream(status, headers, pieces(start, end), on_end)
+
+
+UNSATISFIABLE: Final = (-1, -1)
+
+
+def parse_range(header: str, size: int) -> tuple[int, int] | None:
+    """Gives the one range that a Range header asks for, as first byte and the one behind the last.
+
+    None: the whole is meant, also where several are asked for, or what can't be read (RFC 9110, 14.2).
+    """
+    match = _RANGE.fullmatch(header)
+    if match is None or not (match[1] or match[2]):
+        return None
+    if not match[1]:  # the last so many bytes
+        start, end = max(0, size - int(match[2])), size
+    else:
+        start, end = int(match[1]), min(size, int(match[2]) + 1) if match[2] else size
+        if match[2] and int(match[2]) < start:
+            return None
+    return (start, end) if start < end else UNSATISFIABLE
+
+
+def _names(header: str, tag: str) -> bool:
+    tags = {each.strip().removeprefix("W/") for each in header.split(",")}
+    return tag in tags or "*" in tags
