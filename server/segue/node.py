@@ -32,7 +32,7 @@ from segue.auth.origins import OriginPolicy
 from segue.auth.refusals import Refusals
 from segue.auth.tokens import Claims
 from segue.conversation.events import Events
-from segue.conversation.files import Files, FileServices
+from segue.conversation.files import Files, FileServices, SessionFiles
 from segue.conversation.guests import Guests
 from segue.conversation.homes import Homes, kept_homes
 from segue.conversation.listing import listing
@@ -213,6 +213,7 @@ class Node:
         runner = await stack.enter_async_context(
             running_agents(hub, agents, _wall_clock_ms, _mint_id)
         )
+        runner.files = partial(SessionFiles, PostgresFiles(database))
         followers.on_runs = runner.on_runs
         runner.recover(await summaries.sessions_in_doubt())
 

@@ -48,7 +48,37 @@ class OtherPart:
     value: Mapping[str, Json]
 
 
-Part: TypeAlias = TextPart | ToolPart | OtherPart
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file that a message names. All of it is what its writer says: look at the bytes before use."""
+
+    ref: str
+    media_type: str
+    name: str
+    size: int
+
+
+Part: TypeAlias = TextPart | FilePart | ToolPart | OtherPart
+
+
+class TurnFiles(Protocol):
+    """The files of the turn's session."""
+
+    async def read(self, ref: str, max_bytes: int) -> bytes | None:
+        """Gives a file's bytes; None: there is none any more, or it has more than `max_bytes`.
+
+        Raises:
+            StorageUnavailable: it can't be read now.
+        """
+        ...
+
+
+class NoFiles:
+    """Where no session is behind the turn."""
+
+    async def read(self, ref: str, max_bytes: int) -> bytes | None:
+        """Gives nothing."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +135,8 @@ class Turn:
     """What the answer already holds, if it goes on: after a crash, or after people decided."""
     metadata: Mapping[str, Json] = field(default_factory=dict)
     """What the answer's metadata already hold."""
+    files: TurnFiles = field(default_factory=NoFiles)
+    """What the `FilePart`s of the history name."""
 
     @property
     def written(self) -> str:

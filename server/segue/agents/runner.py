@@ -21,7 +21,7 @@ import structlog
 
 from segue.agents.batches import AgentFailed, Batch, Batches
 from segue.agents.composing import Composer
-from segue.agents.port import Agent, Turn
+from segue.agents.port import Agent, NoFiles, Turn, TurnFiles
 from segue.agents.turns import turn_of
 from segue.conversation.ports import Documents
 from segue.document.edits import ContinueRun, Edit, EndRun, StartRun
@@ -90,6 +90,8 @@ class Runner:
         self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
         self._lines: dict[DocumentId, _Line] = {}
         self._is_closing = False
+        self.files: Callable[[DocumentId], TurnFiles] = lambda _: NoFiles()
+        """Gives a session's files, where there are any."""
         self._recovering: asyncio.Task[None] | None = None
 
     def on_runs(self, document: DocumentId, runs: Sequence[Run]) -> None:
@@ -185,7 +187,7 @@ class Runner:
             await self._end(work, "interrupted")
             return
         profile = await self._profile(view.history[-1].author.id)
-        turn = turn_of(work.document, view, profile)
+        turn = turn_of(work.document, view, profile, self.files(work.document))
         try:
             has_asked = await self._stream(work, turn)
         except AgentFailed as failure:

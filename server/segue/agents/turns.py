@@ -1,23 +1,28 @@
 """From what a document shows to what an agent is given."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, cast
+from typing import Annotated, Final, Literal, cast
 
 import msgspec
+from msgspec import Meta
 
 from segue.agents.port import (
     ContextEntry,
+    FilePart,
     Json,
+    NoFiles,
     OtherPart,
     Part,
     TextPart,
     ToolPart,
     Turn,
+    TurnFiles,
     TurnMessage,
     TurnSession,
 )
 from segue.document.views import MessageView, TurnView
-from segue.ids import DocumentId
+from segue.ids import FILE_PATTERN, DocumentId
 
 _ROLES: Final[Mapping[str, Literal["assistant", "system"]]] = {
     "assistant": "assistant",
@@ -47,8 +52,21 @@ class _Call(msgspec.Struct, frozen=True):
     approval: _Approval = _Approval()
 
 
+class _File(msgspec.Struct, frozen=True):
+    ref: Annotated[str, Meta(pattern=FILE_PATTERN)]
+    media_type: str = ""
+    name: str = ""
+    size: int = 0
+
+
+_NO_FILES: Final = NoFiles()
+
+
 def turn_of(
-    document: DocumentId, view: TurnView, profile: Mapping[str, Mapping[str, object]]
+    document: DocumentId,
+    view: TurnView,
+    profile: Mapping[str, Mapping[str, object]],
+    files: TurnFiles = _NO_FILES,
 ) -> Turn:
     """Puts a turn together."""
     return Turn(
@@ -59,6 +77,7 @@ def turn_of(
         now_ms=view.started_at,
         parts=_parts(view.parts),
         metadata=cast(Mapping[str, Json], view.metadata) if isinstance(view.metadata, dict) else {},
+        files=files,
     )
 
 
@@ -84,6 +103,10 @@ def _part(part: Mapping[str, object]) -> Part:
     text, type_ = part.get("text"), part.get("type")
     if type_ in ("text", "reasoning") and isinstance(text, str):
         return TextPart(text, is_reasoning=type_ == "reasoning")
+    if type_ == "file":
+        with contextlib.suppress(msgspec.ValidationError):
+            file = msgspec.convert(part, _File)
+            return FilePart(file.ref, file.media_type, file.name, file.size)
     if type_ == "tool":
         try:
             call = msgspec.convert(part, _Call)

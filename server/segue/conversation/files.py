@@ -160,6 +160,29 @@ class Files:
             )
 
 
+class SessionFiles:
+    """The files of one session, for an agent that works in it."""
+
+    def __init__(self, store: FileStore, session: DocumentId) -> None:
+        self._store = store
+        self._session = session
+
+    async def read(self, ref: str, max_bytes: int) -> bytes | None:
+        """Gives a file's bytes; None: there is none any more, or it has more than `max_bytes`.
+
+        Raises:
+            StorageUnavailable: it can't be read now.
+        """
+        file = await self._store.find(self._session, ref)
+        if file is None or file.size > max_bytes:
+            return None
+        try:
+            pieces = read_file(self._store, file, 0, file.size)
+            return b"".join([piece async for piece in pieces])
+        except NotFound:  # deleted in between
+            return None
+
+
 async def read_file(
     store: FileStore, file: StoredFile, start: int, end: int
 ) -> AsyncIterator[bytes]:

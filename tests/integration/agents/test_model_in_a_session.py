@@ -1,5 +1,6 @@
 """A session whose agent is a model: all devices see its answers, what they cost, and what went wrong."""
 
+import base64
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from talking import answer_to, ask, open_two, say, shown, text_of, until_it_writes, until_status
 
 from devices import DeviceHost
+from http_client import HttpClient
 from models import Model, replies, says
 from servers import PostgresServer, SegueServer
 
@@ -63,6 +65,29 @@ async def test_the_planner_of_the_readme_asks_before_it_holds_a_seat(
         call, text = (await answer_to(phone, message))["parts"].values()
         assert call["output"] == "12A is held for 15 minutes"
         assert text["text"] == "Done."
+
+
+async def test_it_is_shown_what_is_in_the_files(
+    host: DeviceHost, server: SegueServer, session: str, model: Model
+) -> None:
+    await model.script(says("A harbour."))
+    phone, _ = await open_two(host, server, session)
+    alice = HttpClient(server, server.token("alice"))
+    place = f"/v1/sessions/{session}"
+    picture, notes = b"\x89PNG\r\n\x1a\n" + bytes(300), b"Ferry at nine"
+    parts: list[object] = [{"type": "text", "text": "What is this?"}]
+    for content, kind in ((picture, "image/png"), (notes, "text/plain")):
+        added = await alice.ask("POST", f"{place}/files", raw=content, content_type=kind)
+        parts.append(added.json)
+    said = await alice.ask("POST", f"{place}/messages", {"parts": parts})
+    assert said.status == 201, said.body
+    await until_status(phone, said.json["id"], "done")
+    assert text_of(await answer_to(phone, said.json["id"])) == "A harbour."
+    content = (await model.requests())[-1]["messages"][-1]["content"]
+    assert content[0]["text"] == "What is this?"
+    url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    assert content[2] == {"type": "image_url", "image_url": {"url": url}}
+    assert content[4] == {"type": "text", "text": "Ferry at nine"}
 
 
 async def test_it_answers_is_stopped_and_says_what_went_wrong(

@@ -9,6 +9,7 @@ import openai
 import structlog
 from openai import AsyncOpenAI
 
+from segue.agents.openai.attachments import given_files
 from segue.agents.openai.failures import (
     ModelFailed,
     check_whole,
@@ -69,6 +70,7 @@ class OpenAIAgent:
         if not turn.session.title and (title := _title(turn)):
             yield title
         parts, usage = Parts(turn.parts), _usage(turn)
+        files = await given_files(turn)
         for _ in range(_MAX_ROUNDS):
             for call in parts.open_calls:
                 async with aclosing(self._settle(call, turn)) as events:
@@ -78,7 +80,7 @@ class OpenAIAgent:
             if parts.open_calls:
                 return  # people decide
             reply = Reply()
-            given = messages(self._instructions, turn, parts.all)
+            given = messages(self._instructions, turn, parts.all, files)
             async with aclosing(self._reply(reply, given)) as deltas:
                 async for delta in deltas:
                     parts.add(delta)

@@ -1,10 +1,12 @@
 """From a turn to the messages that a model is given."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
+from segue.agents.openai.attachments import Content, contents
 from segue.agents.port import ContextEntry, Part, TextPart, ToolPart, Turn, TurnMessage
 
 Message = dict[str, Any]
@@ -16,12 +18,20 @@ _NEVER_ENDED: Final = "There is no result: the call was not finished."
 _DENIED: Final = "A person said no to this."
 
 
-def messages(instructions: str, turn: Turn, parts: Sequence[Part]) -> list[Message]:
-    """Gives the messages for the next request; `parts` are what the answer holds by now."""
+def messages(
+    instructions: str,
+    turn: Turn,
+    parts: Sequence[Part],
+    files: Mapping[str, Content] = MappingProxyType({}),
+) -> list[Message]:
+    """Gives the messages for the next request; `parts` are what the answer holds by now.
+
+    `files` are those that are given, see `attachments`.
+    """
     people = {message.author for message in turn.history if message.role == "user"}
     given = [*_system(instructions, turn)]
     for message in turn.history:
-        given += _message(message, name_people=len(people) > 1)
+        given += _message(message, files, name_people=len(people) > 1)
     given += _answer(parts)
     if parts and isinstance(parts[-1], TextPart):
         given.append({"role": "user", "content": _GO_ON})
@@ -42,13 +52,15 @@ def _known(name: str, entries: Mapping[str, ContextEntry]) -> Iterator[str]:
         yield f"- {name} {key}: {_json(entry.value)} (from {entry.by or entry.source})"
 
 
-def _message(message: TurnMessage, *, name_people: bool) -> list[Message]:
+def _message(
+    message: TurnMessage, files: Mapping[str, Content], *, name_people: bool
+) -> list[Message]:
     if message.role == "assistant":
         return _answer(message.parts or (TextPart(message.text),))
     text = message.text
     if name_people and message.role == "user":
         text = f"{message.author}: {text}"
-    return [{"role": message.role, "content": text}]
+    return [{"role": message.role, "content": contents(message, text, files)}]
 
 
 def _answer(parts: Sequence[Part]) -> list[Message]:
