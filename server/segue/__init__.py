@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-__all__ = ["Agent", "Message", "Profile", "Session", "sync"]
+__all__ = ["Agent", "File", "Message", "Profile", "Session", "sync"]
 
 _HOMES = {"Agent": "segue.agents.local", "sync": "segue.sync"}
 

@@ -9,17 +9,18 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import count
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from segue.agents import local
-from segue.client import Message
+from segue.client import File, Message
 from segue.client import session as live
 from segue.client.address import Token
 from segue.client.live import LOAD_S
 from segue.client.session import Event
 
-__all__ = ["Agent", "Event", "Message", "Session"]
+__all__ = ["Agent", "Event", "File", "Message", "Session"]
 
 Result = TypeVar("Result")
 
@@ -123,10 +124,29 @@ class Session:
         return _call(lambda: self._inner.artifact(name))
 
     def add_message(
-        self, role: str, text: str, *, metadata: Mapping[str, Any] | None = None
+        self,
+        role: str,
+        text: str,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        files: Sequence[File] = (),
     ) -> Message:
         """See `segue.Session.add_message`."""
-        return _run(self._inner.add_message(role, text, metadata=metadata))
+        return _run(self._inner.add_message(role, text, metadata=metadata, files=files))
+
+    def add_file(
+        self,
+        content: bytes | str | Path,
+        *,
+        name: str | None = None,
+        media_type: str | None = None,
+    ) -> File:
+        """See `segue.Session.add_file`."""
+        return _run(self._inner.add_file(content, name=name, media_type=media_type))
+
+    def read_file(self, file: File | str) -> bytes:
+        """See `segue.Session.read_file`."""
+        return _run(self._inner.read_file(file))
 
     def set(self, key: str, value: Any, *, ttl: float | None = None) -> None:
         """See `segue.Session.set`."""

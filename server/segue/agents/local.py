@@ -7,8 +7,11 @@ from typing import Any, Final
 from segue.agents.loading import ModelOptions, load_agent
 from segue.agents.port import (
     Data,
+    FilePart,
     Forget,
     Metadata,
+    NoFiles,
+    Part,
     ReasoningDelta,
     Remember,
     Source,
@@ -22,7 +25,7 @@ from segue.agents.port import (
 from segue.agents.turns import entries_of, role_of
 from segue.client import Message, Session
 from segue.document.writing import Answer
-from segue.errors import InvalidRequest
+from segue.errors import InvalidRequest, NotFound
 
 _CUT_OFF: Final = frozenset(("interrupted", "error", "cancelled", "streaming"))
 
@@ -129,9 +132,26 @@ def _turn(
         TurnSession(session.id, session.title) if session else TurnSession("", ""),
         int(time.time() * 1000),  # noqa: TID251 - the edge, where the wall clock is read
         (TextPart(written),) if written else (),
+        files=_Files(session) if session else NoFiles(),
     )
 
 
 def _turn_message(message: Message) -> TurnMessage:
     role = role_of(message.role)
-    return TurnMessage(message.id, role, message.text, message.author, message.status)
+    parts: list[Part] = [TextPart(message.text)]
+    parts += (FilePart(each.ref, each.media_type, each.name, each.size) for each in message.files)
+    return TurnMessage(message.id, role, message.text, message.author, message.status, tuple(parts))
+
+
+class _Files:
+    """The files of a session that a program holds."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def read(self, ref: str, max_bytes: int) -> bytes | None:
+        try:
+            content = await self._session.read_file(ref)
+        except NotFound:
+            return None
+        return content if len(content) <= max_bytes else None

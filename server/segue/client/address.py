@@ -16,6 +16,7 @@ Token = str | Callable[[], str | Awaitable[str]]
 """A token, or what gives a fresh one each time it is asked for."""
 
 _DEFAULT_URL: Final = "http://127.0.0.1:8000"
+_COLLAB: Final = "/v1/collab"
 _SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
@@ -34,6 +35,11 @@ class Address:
 
     url: str
     token: Token
+
+    @property
+    def http(self) -> str:
+        """The server's address for requests."""
+        return "http" + self.url.removeprefix("ws").removesuffix(_COLLAB)
 
     async def fresh_token(self) -> str:
         """Gives the token to connect with now.
@@ -69,7 +75,7 @@ def find_address(url: str | None, token: Token | None) -> Address:
             "There is no token. Set SEGUE_TOKEN or give `token=`: `segue token --user NAME` prints one."
         )
     base = f"{_SCHEMES[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}"
-    return Address(f"{base}/v1/collab", given)
+    return Address(base + _COLLAB, given)
 
 
 def identity_of(token: str) -> Identity:

@@ -31,6 +31,7 @@ class LiveDocument:
         """Opens it; from now on it connects by itself."""
         self.identity = identity
         self._name = name
+        self._address = address
         self._replica = LocalReplica()
         self._news = asyncio.Event()
         self._connection = Connection(address, name, self._replica, self._wake)

@@ -1,16 +1,19 @@
 """A session as a program holds it."""
 
+import contextlib
 import math
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
 
 from segue.client.address import Token
+from segue.client.files import File, FileTransfer
 from segue.client.live import LOAD_S, LiveDocument
 from segue.document.conversation import title_of
 from segue.document.edits import Author
@@ -48,6 +51,8 @@ class Message:
     status: str
     seq: int | None
     run: str | None = None
+    files: tuple[File, ...] = ()
+    """Those that it names; all that they say of themselves is what its author says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,19 +172,57 @@ class Session(LiveDocument):
     # -- writing -----------------------------------------------------------------------------------
 
     async def add_message(
-        self, role: str, text: str, *, metadata: Mapping[str, Any] | None = None
+        self,
+        role: str,
+        text: str,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        files: Sequence[File] = (),
     ) -> Message:
-        """Adds a message at once; "agent" is another word for "assistant".
+        """Adds a message at once, with files of the session's; "agent" is another word for "assistant".
 
         Raises:
             InvalidRequest: the role is none, or the text can't be stored.
             SegueError: the session has ended, or may only be read.
         """
         message = _new_id()
-        self._edit(
-            add_message(message, _role(role), self._author, _now_ms(), _whole(text), metadata)
-        )
+        parts: list[dict[str, object]] = []
+        if text or not files:
+            parts.append({"type": "text", "text": _whole(text)})
+        parts += ({"type": "file", **asdict(file)} for file in files)
+        self._edit(add_message(message, _role(role), self._author, _now_ms(), parts, metadata))
         return self._by_id(message)
+
+    async def add_file(
+        self,
+        content: bytes | str | Path,
+        *,
+        name: str | None = None,
+        media_type: str | None = None,
+    ) -> File:
+        """Adds bytes, or the file at a path, to the session, for `add_message`. Durable when it returns.
+
+        Unlike everything else here it needs the server at once. Without a `media_type` it is guessed
+        from the name.
+
+        Raises:
+            OSError: there is no file at the path.
+            Unreachable: the server doesn't answer.
+            TooLarge: it is over a limit.
+            SegueError: it can't be added; the text says why.
+        """
+        await self.until_synced(LOAD_S)  # or the server may not have the session yet
+        return await self._files.add(content, name, media_type)
+
+    async def read_file(self, file: File | str) -> bytes:
+        """Gives the bytes of a file, or of one with this `ref`. They are whatever its author has sent.
+
+        Raises:
+            NotFound: the session has no such file any more.
+            Unreachable: the server doesn't answer.
+            SegueError: it can't be read; the text says why.
+        """
+        return await self._files.read(file if isinstance(file, str) else file.ref)
 
     @asynccontextmanager
     async def stream(self, role: str = "agent") -> AsyncIterator[Answer]:
@@ -266,6 +309,10 @@ class Session(LiveDocument):
         self._edit(set_fields(fields))
 
     @property
+    def _files(self) -> FileTransfer:
+        return FileTransfer(self._address, self.id)
+
+    @property
     def _author(self) -> Author:
         me = self.identity
         kind = "agent" if me.sessions.get(self.id) == "agent" else "user"
@@ -287,7 +334,15 @@ def _message(view: MessageView) -> Message:
         view.status,
         view.seq,
         view.run,
+        tuple(_files(view)),
     )
+
+
+def _files(view: MessageView) -> Iterator[File]:
+    for part in view.parts:
+        if part.get("type") == "file":
+            with contextlib.suppress(msgspec.ValidationError):  # a member may have written anything
+                yield msgspec.convert(part, File)
 
 
 def _role(role: str) -> str:

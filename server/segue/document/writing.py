@@ -1,6 +1,6 @@
 """What a program outside the server writes into a session, as changes of its roots."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from pycrdt import Map, Text
@@ -20,14 +20,15 @@ def add_message(
     role: str,
     author: Author,
     created_at: int,
-    text: str,
+    parts: Sequence[Mapping[str, object]],
     metadata: Mapping[str, object] | None,
 ) -> LocalChange:
-    """Adds a whole message."""
+    """Adds a whole message; of `parts` those of type "text" are written as texts."""
+    stored = [part if part.get("type") == "text" else _plain(part) for part in parts]
     kept = None if metadata is None else _json(metadata)
 
     def change(root: Roots) -> None:
-        value = _message(role, author, created_at, "complete", text)
+        value = _message(role, author, created_at, "complete", stored)
         if kept is not None:
             value["metadata"] = kept
         root(MESSAGES)[message] = Map(value)
@@ -39,7 +40,7 @@ def start_answer(message: str, role: str, author: Author, created_at: int) -> Lo
     """Adds an empty message that is being written."""
 
     def change(root: Roots) -> None:
-        value = _message(role, author, created_at, "streaming", "")
+        value = _message(role, author, created_at, "streaming", [{"type": "text", "text": ""}])
         root(MESSAGES)[message] = Map(value)
 
     return change
@@ -123,17 +124,32 @@ def _part(root: Roots, message: str) -> "Map[object] | None":
 
 
 def _message(
-    role: str, author: Author, created_at: int, status: str, text: str
+    role: str,
+    author: Author,
+    created_at: int,
+    status: str,
+    parts: Sequence[Mapping[str, object]],
 ) -> dict[str, object]:
     state = "done" if status == "complete" else "streaming"
-    part = Map({"type": "text", "text": Text(text), "state": state})
     return {
         "role": role,
         "author": {key: value for key, value in msgspec.to_builtins(author).items() if value},
         "created_at": float(created_at),
         "status": status,
-        "parts": Map({"0": part}),
+        "parts": Map({str(index): _part_of(part, state) for index, part in enumerate(parts)}),
     }
+
+
+def _part_of(part: Mapping[str, object], state: str) -> "Map[object]":
+    if part.get("type") != "text":
+        return Map(dict(part))
+    return Map({"type": "text", "text": Text(str(part.get("text"))), "state": state})
+
+
+def _plain(part: Mapping[str, object]) -> Mapping[str, object]:
+    stored = _json(part)
+    assert isinstance(stored, dict)  # for it was one
+    return stored
 
 
 def _json(value: object) -> object:
