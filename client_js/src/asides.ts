@@ -4,7 +4,8 @@
  * kept for the person, with the reason.
  */
 import type * as Y from 'yjs'
-import { type Author, addMessage, type Message, readMessage } from './messages'
+import type { FilePart } from './files'
+import { type Author, addMessage, filesOf, readMessage } from './messages'
 import type { Refusal } from './refusals'
 import type { IsUnsaved, Replica } from './replica'
 import type { Aside, Store } from './store'
@@ -110,14 +111,40 @@ function problemOf(aside: Aside): string | undefined {
   return new TextEncoder().encode(aside.text).length > MAX_MESSAGE_BYTES ? TOO_LONG : undefined
 }
 
-/** Gives a user's messages that the server has not acknowledged. */
-export function unsentMessages(doc: Y.Doc, isUnsaved: IsUnsaved, user: string): Message[] {
+/**
+ * Does nothing for what can be a message.
+ * @throws Error that says why it can't
+ */
+export function checkSendable(text: string, files: readonly FilePart[] = []): void {
+  if (text.trim() === '' && files.length === 0) throw new Error('There is nothing to send.')
+  if (new TextEncoder().encode(text).length > MAX_MESSAGE_BYTES) {
+    throw new Error(
+      'The message is too long: over 1 MB. Send it in parts, or put it into a document.',
+    )
+  }
+}
+
+/** Gives a user's messages that the server has not acknowledged, as they are laid aside. */
+export function unsentMessages(
+  doc: Y.Doc,
+  isUnsaved: IsUnsaved,
+  user: string,
+  document: string,
+): Aside[] {
   const map = doc.getMap<unknown>('messages')
   return [...map.keys()].flatMap((id) => {
     const item = map._map.get(id)
     const message = readMessage(id, map.get(id), true)
     const isUnsent = item && isUnsaved(item.id) && message?.author.id === user
-    return isUnsent && message.seq === undefined && message.text !== '' ? [message] : []
+    if (!isUnsent || message.seq !== undefined) return []
+    const { text, createdAt, supersedes } = message
+    const files = filesOf(message)
+    if (text === '' && files.length === 0) return []
+    const more = {
+      ...(files.length > 0 && { files }),
+      ...(supersedes !== undefined && { supersedes }),
+    }
+    return [{ id, document, text, createdAt, ...more }]
   })
 }
 

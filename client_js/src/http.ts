@@ -1,3 +1,4 @@
+import { Files } from './files'
 import type { Token } from './replica'
 
 /** What went wrong with a request, in the server's words. */
@@ -15,8 +16,9 @@ export class HttpError extends Error {
 /** A message as the HTTP interface gives it. */
 export type StoredMessage = Readonly<Record<string, unknown>>
 
-/** The few things that go over HTTP: history that the document no longer holds, and links. */
+/** The few things that go over HTTP: history that the document no longer holds, links, and files. */
 export class Http {
+  readonly files: Files
   readonly #origin: string
   readonly #token: Token
   readonly #isCut: () => boolean
@@ -25,6 +27,7 @@ export class Http {
     this.#origin = origin
     this.#token = token
     this.#isCut = isCut
+    this.files = new Files({ origin, token, isCut })
   }
 
   async messages(
@@ -101,7 +104,12 @@ async function ask(
   })
   const answer: unknown = await response.json().catch(() => ({}))
   if (response.ok) return answer
-  const { code, detail } = answer as { code?: unknown; detail?: unknown }
-  const text = typeof detail === 'string' ? detail : `The server answered ${response.status}.`
-  throw new HttpError(response.status, typeof code === 'string' ? code : '', text)
+  throw problemIn(response.status, answer)
+}
+
+/** Gives the error that an answer tells of (RFC 9457). */
+export function problemIn(status: number, answer: unknown): HttpError {
+  const { code, detail } = Object(answer) as { code?: unknown; detail?: unknown }
+  const text = typeof detail === 'string' ? detail : `The server answered ${status}.`
+  return new HttpError(status, typeof code === 'string' ? code : '', text)
 }

@@ -4,6 +4,7 @@ export { type Client, type ClientOptions, createClient } from './client'
 export type { Status, WebSocketClass } from './connection'
 export type { Device } from './device'
 export type { Entry } from './entries'
+export type { FilePart, Files, UploadOptions } from './files'
 export type { Home, Listed } from './home'
 export { acceptInvitation, type Http, HttpError, type Joined } from './http'
 export type {
@@ -17,6 +18,7 @@ export type {
   TextPart,
   ToolPart,
 } from './messages'
+export { filesOf } from './messages'
 export type { Other, Presence, Viewing } from './presence'
 export type { Refusal } from './refusals'
 export type { Token } from './replica'

@@ -1,5 +1,6 @@
 /** Reads messages from a session's document. What a stranger wrote there is taken only as far as it fits. */
 import * as Y from 'yjs'
+import type { FilePart } from './files'
 import type { WhileRunning } from './settings'
 
 export interface Author {
@@ -51,7 +52,7 @@ export interface OtherPart {
   readonly kind: string
 }
 
-export type Part = TextPart | ReasoningPart | ToolPart | SourcePart | OtherPart
+export type Part = TextPart | ReasoningPart | FilePart | ToolPart | SourcePart | OtherPart
 
 export type MessageStatus =
   | 'sending'
@@ -164,6 +165,7 @@ function readPart(value: unknown): Part[] {
   const text = value.get('text')
   if (kind === 'tool') return readTool(value)
   if (kind === 'source') return readSource(value)
+  if (kind === 'file') return readFile(value)
   if (kind !== 'text' && kind !== 'reasoning')
     return typeof kind === 'string' ? [{ type: 'other', kind }] : []
   if (!(text instanceof Y.Text) && typeof text !== 'string') return []
@@ -197,6 +199,22 @@ function readSource(part: Y.Map<unknown>): Part[] {
   return [{ type: 'source', url, title: textIn(part.get('title')) || url }]
 }
 
+const MAX_NAME_LENGTH = 255
+
+function readFile(part: Y.Map<unknown>): Part[] {
+  const ref = textIn(part.get('ref'))
+  const name = textIn(part.get('name'))?.slice(0, MAX_NAME_LENGTH) || 'file'
+  if (ref === undefined || !/^[0-9a-f]{64}$/.test(ref)) return []
+  const mediaType = textIn(part.get('media_type')) ?? ''
+  const size = Math.max(0, numberIn(part.get('size')) ?? 0)
+  return [{ type: 'file', ref, mediaType, name, size }]
+}
+
+/** Gives the files that a message names. */
+export function filesOf({ parts }: Pick<Message, 'parts'>): readonly FilePart[] {
+  return parts.filter((part): part is FilePart => part.type === 'file')
+}
+
 function objectIn(value: unknown): Record<string, unknown> | undefined {
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   return isObject ? (value as Record<string, unknown>) : undefined
@@ -215,6 +233,7 @@ export interface Draft {
   readonly id: string
   readonly author: Author
   readonly text: string
+  readonly files?: readonly FilePart[]
   readonly createdAt: number
   readonly supersedes?: string
   readonly whileRunning?: WhileRunning
@@ -222,12 +241,11 @@ export interface Draft {
 
 /** Adds a message whole; to be called inside a transaction. */
 export function addMessage(doc: Y.Doc, draft: Draft): void {
-  const part = new Y.Map<unknown>([
-    ['type', 'text'],
-    ['text', new Y.Text(draft.text)],
-    ['state', 'done'],
-  ])
-  const { id, author, createdAt, supersedes, whileRunning } = draft
+  const { id, author, text, files = [], createdAt, supersedes, whileRunning } = draft
+  const parts = [
+    ...(text === '' && files.length > 0 ? [] : [textPart(text)]),
+    ...files.map(filePart),
+  ]
   doc
     .getMap('messages')
     .set(
@@ -237,11 +255,29 @@ export function addMessage(doc: Y.Doc, draft: Draft): void {
         ['author', { ...author }],
         ['created_at', createdAt],
         ['status', 'complete'],
-        ['parts', new Y.Map([['0', part]])],
+        ['parts', new Y.Map(parts.map((part, index) => [String(index), part]))],
         ...optional('supersedes', supersedes),
         ...optional('metadata', whileRunning && { while_running: whileRunning }),
       ]),
     )
+}
+
+function textPart(text: string): Y.Map<unknown> {
+  return new Y.Map<unknown>([
+    ['type', 'text'],
+    ['text', new Y.Text(text)],
+    ['state', 'done'],
+  ])
+}
+
+function filePart({ ref, mediaType, name, size }: FilePart): Y.Map<unknown> {
+  return new Y.Map<unknown>([
+    ['type', 'file'],
+    ['ref', ref],
+    ['media_type', mediaType],
+    ['name', name],
+    ['size', size],
+  ])
 }
 
 function optional(key: string, value: unknown): [string, unknown][] {

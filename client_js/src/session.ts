@@ -1,9 +1,10 @@
 import type * as Y from 'yjs'
 import { Artifacts } from './artifacts'
-import { Asides, hasUnsavedText, MAX_MESSAGE_BYTES, unsentMessages } from './asides'
+import { Asides, checkSendable, hasUnsavedText, unsentMessages } from './asides'
 import type { Connection, Status } from './connection'
 import { Emitter } from './emitter'
 import { type Entry, putEntry, readEntries } from './entries'
+import { type FilePart, type UploadOptions, untilSynced } from './files'
 import type { Http } from './http'
 import { newId } from './ids'
 import { MessageList } from './message-list'
@@ -40,6 +41,8 @@ export interface SessionPorts {
 export interface SendOptions {
   /** The message of which this is another version. */
   readonly supersedes?: string
+  /** Files of this session, as `uploadFile` gave them. */
+  readonly files?: readonly FilePart[]
   /** What it does while an answer is being written; otherwise what the session's settings say. */
   readonly whileRunning?: WhileRunning
 }
@@ -177,13 +180,28 @@ export class Session extends Emitter<SessionTopic> {
     await this.#ports.ready
     await this.#replica.whenLoaded
     const author = this.#ports.author()
-    this.#checkSendable(text)
+    checkSendable(text, options.files)
     if (!author) throw new Error('It is not known yet who you are. Sign in first.')
     const id = newId()
     this.#replica.change((doc) =>
       addMessage(doc, { id, author, text: wellFormed(text), createdAt: Date.now(), ...options }),
     )
     return id
+  }
+
+  /**
+   * Adds a file to the session, for a message that is sent later. It goes at once, and needs a connection.
+   * @returns it as `sendMessage` takes it in `files`
+   * @throws HttpError that says why not: no connection, too large, only reading
+   */
+  async uploadFile(file: Blob, options: UploadOptions = {}): Promise<FilePart> {
+    await untilSynced(this)
+    return this.#ports.http.files.add(this.id, file, options)
+  }
+
+  /** Gives the bytes of a file that a message names; of no type, for what others wrote is theirs to say. */
+  readFile(ref: string, signal?: AbortSignal): Promise<Blob> {
+    return this.#ports.http.files.read(this.id, ref, signal)
   }
 
   /**
@@ -353,26 +371,9 @@ export class Session extends Emitter<SessionTopic> {
     this.emit('status')
   }
 
-  #checkSendable(text: string): void {
-    if (text.trim() === '') throw new Error('There is nothing to send.')
-    if (new TextEncoder().encode(text).length > MAX_MESSAGE_BYTES) {
-      throw new Error(
-        'The message is too long: over 1 MB. Send it in parts, or put it into a document.',
-      )
-    }
-  }
-
   #unsent(doc: Y.Doc, isUnsaved: IsUnsaved, refusal: Refusal): Aside[] {
     const user = this.#ports.author()?.id ?? ''
-    const messages = unsentMessages(doc, isUnsaved, user).map(
-      ({ id, text, createdAt, supersedes }) => ({
-        id,
-        document: this.id,
-        text,
-        createdAt,
-        ...(supersedes !== undefined && { supersedes }),
-      }),
-    )
+    const messages = unsentMessages(doc, isUnsaved, user, this.id)
     const collected = [
       ...this.#asides.blame(messages, refusal),
       ...this.#unsentArtifacts(doc, isUnsaved),

@@ -1,3 +1,4 @@
+import type { FilePart } from './files'
 import { IndexedDbStore } from './indexed-db-store'
 
 /** What a device keeps of its documents, so that nothing typed is lost with the page. */
@@ -43,6 +44,7 @@ export interface Aside {
   readonly text: string
   readonly createdAt: number
   readonly supersedes?: string
+  readonly files?: readonly FilePart[]
   /** Why it is not offered again by itself. */
   readonly refused?: string
 }

@@ -64,3 +64,28 @@ test('a source has an address, and is called like it where it has no title', () 
   expect(partsOf({ type: 'source', url, title: 7 })).toEqual([{ type: 'source', url, title: url }])
   expect(partsOf({ type: 'source', title: 'Nowhere' })).toEqual([])
 })
+
+const REF = 'a'.repeat(64)
+
+test('a file is read as its writer describes it', () => {
+  const file = { type: 'file', ref: REF, media_type: 'image/png', name: 'a.png', size: 3 }
+  expect(partsOf(file)).toEqual([
+    { type: 'file', ref: REF, mediaType: 'image/png', name: 'a.png', size: 3 },
+  ])
+})
+
+test.each([{}, { ref: 7 }, { ref: '../../v1/sessions' }, { ref: `${REF}a` }])(
+  'a file without a name that could be one is shown by nobody: %j',
+  (odd) => {
+    expect(partsOf({ type: 'file', name: 'a', media_type: 'a/b', size: 1, ...odd })).toEqual([])
+  },
+)
+
+test('odd fields of a file harm nothing', () => {
+  const odd = { name: 7, media_type: ['image/png'], size: -1 }
+  expect(partsOf({ type: 'file', ref: REF, ...odd })).toEqual([
+    { type: 'file', ref: REF, mediaType: '', name: 'file', size: 0 },
+  ])
+  const [long] = partsOf({ type: 'file', ref: REF, name: 'x'.repeat(9999), size: '3' }) ?? []
+  expect(long).toMatchObject({ name: 'x'.repeat(255), size: 0 })
+})
