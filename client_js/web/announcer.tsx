@@ -1,6 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Client, Session } from '../src'
+import { filesOf } from '../src'
 import { badgeText, useSaveState } from './badge'
+import { namesOf } from './files'
 import { useValue } from './hooks'
 
 const SETTLED_MS = 1_000
@@ -21,7 +23,9 @@ export function Announcer({
   const messages = useValue(session, 'messages', () => session.messages)
   const last = messages.at(-1)
   const isFinished = last !== undefined && last.status !== 'streaming' && last.author.id !== me
-  const news = isFinished ? `${last.author.name}: ${last.text.slice(0, MOST)}` : ''
+  const news = isFinished
+    ? `${last.author.name}: ${(last.text || namesOf(filesOf(last))).slice(0, MOST)}`
+    : ''
   const [said, setSaid] = useState('')
   const first = useRef(news)
   useEffect(() => {

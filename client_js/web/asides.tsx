@@ -1,4 +1,5 @@
 import type { Session } from '../src'
+import { namesOf } from './files'
 import { useValue } from './hooks'
 import { CloseIcon, CopyIcon } from './icons'
 
@@ -9,10 +10,11 @@ export function Asides({ session }: { session: Session }) {
   if (refused.length === 0) return null
   return (
     <ul class="asides" aria-label="Not saved">
-      {refused.map(({ id, text, refused: reason }) => (
+      {refused.map(({ id, text, files = [], refused: reason }) => (
         <li key={id}>
           <p>{reason}</p>
           <pre dir="auto">{text.slice(0, 500)}</pre>
+          {files.length > 0 && <p dir="auto">{namesOf(files)}</p>}
           <div class="row">
             <button type="button" class="quiet" onClick={() => void copy(text)}>
               <CopyIcon /> Copy

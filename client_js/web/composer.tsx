@@ -1,7 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Client, Session } from '../src'
+import { Attached } from './attached'
+import { useAttachments, useDrop } from './attachments'
 import { useMedia, useValue } from './hooks'
-import { SendIcon, StopIcon } from './icons'
+import { ClipIcon, SendIcon, StopIcon } from './icons'
 import { bindText } from './shared-text'
 
 const TYPING_MS = 3_000
@@ -11,11 +13,14 @@ export function Composer({ client, session }: { client: Client; session: Session
   const area = useRef<HTMLTextAreaElement>(null)
   const [isEmpty, setEmpty] = useState(true)
   const [problem, setProblem] = useState('')
+  const chooser = useRef<HTMLInputElement>(null)
+  const files = useAttachments(session, setProblem)
   const [interrupts, setInterrupts] = useState(false)
   const typing = useTyping(session)
   const usesTouch = useMedia('(pointer: coarse)')
   const canWrite = useValue(session, 'status', () => session.canWrite)
   const draft = useValue(client.home, 'drafts', () => client.home.draft(session.id))
+  const isDropping = useDrop(canWrite ? files.add : undefined)
   const isAnswering = useValue(session, 'messages', () => answers(session))
 
   useEffect(() => {
@@ -30,10 +35,15 @@ export function Composer({ client, session }: { client: Client; session: Session
 
   const send = async () => {
     const text = draft.toString()
-    if (text.trim() === '') return
+    const parts = files.list.flatMap(({ part }) => part ?? [])
+    if ((text.trim() === '' && parts.length === 0) || !files.isReady) return
     setProblem('')
     try {
-      await session.sendMessage(text, interrupts ? { whileRunning: 'interrupt' } : {})
+      await session.sendMessage(text, {
+        files: parts,
+        ...(interrupts && { whileRunning: 'interrupt' }),
+      })
+      files.clear()
       setInterrupts(false)
       draft.doc?.transact(() => draft.delete(0, draft.length))
       typing(false)
@@ -56,7 +66,7 @@ export function Composer({ client, session }: { client: Client; session: Session
   }
   return (
     <form
-      class="composer"
+      class={`composer ${isDropping ? 'dropping' : ''}`}
       onSubmit={(event) => {
         event.preventDefault()
         void send()
@@ -77,7 +87,26 @@ export function Composer({ client, session }: { client: Client; session: Session
           Stop the answer and take this first
         </label>
       )}
+      <Attached files={files} />
       <div class="field">
+        <input
+          ref={chooser}
+          type="file"
+          multiple
+          hidden
+          onChange={({ currentTarget }) => {
+            files.add(currentTarget.files ?? [])
+            currentTarget.value = '' // so that the same one can be chosen again
+          }}
+        />
+        <button
+          type="button"
+          class="tool attach"
+          aria-label="Attach files"
+          onClick={() => chooser.current?.click()}
+        >
+          <ClipIcon />
+        </button>
         <textarea
           ref={area}
           rows={1}
@@ -85,6 +114,12 @@ export function Composer({ client, session }: { client: Client; session: Session
           placeholder="Message"
           enterkeyhint={usesTouch ? 'enter' : 'send'}
           onKeyDown={onKeyDown}
+          onPaste={(event) => {
+            const pasted = [...(event.clipboardData?.files ?? [])]
+            if (pasted.length === 0) return
+            event.preventDefault()
+            files.add(pasted)
+          }}
         />
         {isAnswering && (
           <button
@@ -96,7 +131,12 @@ export function Composer({ client, session }: { client: Client; session: Session
             <StopIcon />
           </button>
         )}
-        <button type="submit" class="round send" aria-label="Send" disabled={isEmpty}>
+        <button
+          type="submit"
+          class="round send"
+          aria-label="Send"
+          disabled={!files.isReady || (isEmpty && files.list.length === 0)}
+        >
           <SendIcon />
         </button>
       </div>

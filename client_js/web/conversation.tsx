@@ -48,7 +48,7 @@ export function Conversation({ client, id, onMenu }: Props) {
         <Log client={client} session={session} me={me} />
         <Asides session={session} />
         <ResponderLine session={session} me={me} />
-        <Composer client={client} session={session} />
+        <Composer key={id} client={client} session={session} />
       </main>
       {panel && (
         <aside class="panel" aria-labelledby="panel-title">

@@ -25,6 +25,10 @@ export const ClockIcon = icon(<path d="M12 7.5V12l3 2M12 21a9 9 0 1 0 0-18 9 9 0
 export const PhoneIcon = icon(<path d="M8 3h8v18H8zM11 18h2" />)
 export const LaptopIcon = icon(<path d="M5 6h14v10H5zM2.5 19h19" />)
 export const DownIcon = icon(<path d="M12 5v14m-6-6 6 6 6-6" />)
+export const ClipIcon = icon(
+  <path d="m8.500 12.500 5.800-5.800a2.600 2.600 0 0 1 3.700 3.700l-7.300 7.300a4.300 4.300 0 0 1-6.100-6.100L11.500 4.700" />,
+)
+export const DownloadIcon = icon(<path d="M12 4v11m-5-5 5 5 5-5M5 19h14" />)
 export const LeftIcon = icon(<path d="m14 6-6 6 6 6" />)
 export const RightIcon = icon(<path d="m10 6 6 6-6 6" />)
 export const CopyIcon = icon(<path d="M9 9h11v11H9zM5 15H4V4h11v1" />)

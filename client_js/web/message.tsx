@@ -1,6 +1,8 @@
 import { memo } from 'preact/compat'
 import { useState } from 'preact/hooks'
 import type { Message, ReasoningPart, Run, Session, SourcePart } from '../src'
+import { filesOf } from '../src'
+import { Files } from './files'
 import { AgainIcon, CheckIcon, ClockIcon, EditIcon, LeftIcon, RightIcon } from './icons'
 import { Markdown, WebLink } from './markdown'
 import { hueOf, initials } from './people'
@@ -22,7 +24,7 @@ interface Props {
 /** One message. Drawn anew only when it, or the number of its versions, changes. */
 export const MessageView = memo(
   (props: Props) => {
-    const { message, me } = props
+    const { session, message, me } = props
     const [isEditing, setEditing] = useState(false)
     const isOwn = message.author.kind === 'user' && message.author.id === me
     const isAgent = message.author.kind === 'agent'
@@ -40,10 +42,13 @@ export const MessageView = memo(
             {isAgent ? (
               <Parts {...props} />
             ) : (
-              <p class="plain" dir="auto">
-                {message.text}
-              </p>
+              message.text !== '' && (
+                <p class="plain" dir="auto">
+                  {message.text}
+                </p>
+              )
             )}
+            <Files session={session} files={filesOf(message)} />
             {message.status === 'streaming' && <span class="caret-block" aria-hidden="true" />}
           </div>
         )}
@@ -237,7 +242,11 @@ function Editor({ session, message, onDone }: Props & { onDone: () => void }) {
   const [problem, setProblem] = useState('')
   const save = async () => {
     try {
-      if (text !== message.text) await session.sendMessage(text, { supersedes: message.id })
+      if (text !== message.text)
+        await session.sendMessage(text, {
+          supersedes: message.id,
+          files: filesOf(message),
+        })
       onDone()
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error))

@@ -44,7 +44,7 @@ _POLICY: Final = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self'",
+        "img-src 'self' blob:",  # a file that the page itself has fetched, with the token
         "connect-src 'self'",
         "manifest-src 'self'",
         "worker-src 'self'",
