@@ -124,3 +124,40 @@ async def test_deleted_document_takes_and_gives_nothing(
     with pytest.raises(Deleted):
         await update_log.load(DOCUMENT)
     assert not await update_log.save_snapshot(DOCUMENT, 1, 1, b"after", 0)
+
+
+async def test_a_rewriting_takes_the_place_of_all_there_is(update_log: UpdateLog) -> None:
+    source = Source(update_log, DOCUMENT)
+    for data in (b"1", b"2", b"3"):
+        source.write(data)
+        await source.settled()
+    await update_log.save_snapshot(DOCUMENT, 1, 2, b"12", 0)
+    assert await update_log.rewrite(DOCUMENT, 1, 3, b"all anew")
+    assert await update_log.load(DOCUMENT) == Base(2, 4, b"all anew", (), 4)
+    source.write(b"of the old generation")
+    assert await source.settled() == CONFLICT
+    source.reload(await update_log.load(DOCUMENT))
+    source.write(b"of the new one")
+    assert await source.settled() == 5
+    assert not await update_log.save_snapshot(DOCUMENT, 1, 5, b"old", 0)
+    assert await update_log.save_snapshot(DOCUMENT, 2, 5, b"new", 4)
+
+
+@pytest.mark.parametrize(("generation", "position"), [(1, 2), (1, 4), (2, 3), (0, 3)])
+async def test_a_rewriting_of_another_state_changes_nothing(
+    update_log: UpdateLog, generation: int, position: int
+) -> None:
+    source = Source(update_log, DOCUMENT)
+    for data in (b"1", b"2", b"3"):
+        source.write(data)
+        await source.settled()
+    before = await update_log.load(DOCUMENT)
+    assert not await update_log.rewrite(DOCUMENT, generation, position, b"other")
+    assert await update_log.load(DOCUMENT) == before
+
+
+async def test_a_deleted_document_is_not_rewritten(
+    update_log: UpdateLog, register: Register
+) -> None:
+    await register.delete(DOCUMENT)
+    assert not await update_log.rewrite(DOCUMENT, 1, 0, b"anew")

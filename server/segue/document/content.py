@@ -167,10 +167,10 @@ def _type(data: bytes, index: int) -> Content:
 
 def _any(data: bytes, index: int) -> Content:
     count, index = read_uint(data, index)
-    return count, _skip_values(data, index, count), NO_TYPE, _NO_CUTS
+    return count, skip_values(data, index, count), NO_TYPE, _NO_CUTS
 
 
-def _skip_values(data: bytes, index: int, remaining: int) -> int:
+def skip_values(data: bytes, index: int, remaining: int) -> int:
     """Gives the index after `remaining` values. Iterative: depth is data of a stranger."""
     outer: list[tuple[int, bool]] = []
     keyed = False

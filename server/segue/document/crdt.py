@@ -30,6 +30,11 @@ class Crdt:
         """Makes an empty document."""
         self._doc: Doc[Any] = Doc()
 
+    @property
+    def client(self) -> int:
+        """The id under which it writes."""
+        return self._doc.client_id
+
     def edit(self, change: Callable[[Roots], None]) -> bytes:
         """Has maps changed in one transaction; gives the update that says so, empty if nothing did.
 

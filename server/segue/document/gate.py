@@ -38,6 +38,10 @@ class MissingPast(Exception):
     """The update builds on what the document lacks. Becomes the verdict Gap."""
 
 
+class OldGeneration(Exception):
+    """The update is of a copy from before the document was rewritten. Its device has to start over."""
+
+
 class Admission(Enum):
     """What an update brings."""
 
@@ -109,6 +113,7 @@ class Gate:
         """`deleted_now` computes the CRDT's own delete set; slow, asked only where it decides."""
         self.vector: dict[int, int] = {}
         self.owners: dict[int, UserId] = {}
+        self.retired: set[int] = set()
         self.known = Known()
         self.touched = Touched()
         self._memory = Memory(self.known)
@@ -126,7 +131,10 @@ class Gate:
         Raises:
             Refusal: it may never enter.
             MissingPast: it builds on what the document lacks.
+            OldGeneration: it is from before the document was rewritten.
         """
+        if self.retired:
+            self._check_generation(parsed)
         queues = {s.client: s for s in parsed.sections if self._is_fresh(s)}
         self._check_deletes_known(parsed.deletes, queues)
         deletes = self._deleted.missing(parsed.deletes)
@@ -153,6 +161,12 @@ class Gate:
     def cut_safely(self, client: int, clock: int) -> int:
         """Gives `clock`, or the one before where a cut there would halve a character."""
         return clock - 1 if (client, clock) in self._cuts else clock
+
+    def _check_generation(self, parsed: ParsedUpdate) -> None:
+        """Has nothing come back that a rewriting left behind. Else it would be all of it, a second time."""
+        clients = (*(section.client for section in parsed.sections), *parsed.deletes)
+        if not self.retired.isdisjoint(clients):
+            raise OldGeneration
 
     def _is_fresh(self, section: Section) -> bool:
         known = self.vector.get(section.client, 0)

@@ -4,7 +4,7 @@ What is refused never touches the CRDT, so a refusal costs nobody else anything.
 nevertheless, the replica is `Broken`: its owner throws it away and rebuilds it from the log.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, Self
 
 from segue.auth.grants import Role
@@ -14,10 +14,19 @@ from segue.document.content import Refusal
 from segue.document.conversation import Conversation
 from segue.document.crdt import Crdt, Failed, Roots
 from segue.document.feed import Feed
-from segue.document.gate import READ_ONLY, Admission, Gate, MissingPast, Writer
+from segue.document.gate import (
+    READ_ONLY,
+    Admission,
+    Gate,
+    MissingPast,
+    OldGeneration,
+    Writer,
+)
 from segue.document.ranges import Ranges
+from segue.document.rewriting import rewritten
 from segue.document.run_writer import Change
 from segue.document.same import same_content
+from segue.document.schema import CONTEXT, MESSAGES, REQUESTS, RUNS, SESSION
 from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.document.update import ParsedUpdate, parse
 from segue.document.verdict import (
@@ -37,6 +46,8 @@ from segue.wire.vector import decode_vector, encode_vector
 
 _NOTHING: Final = encode_vector({})
 _UNHOLDABLE: Final = "the document can't hold it"
+_OUTDATED: Final = "it is of a copy from before the document was rewritten"
+_CONVERSATION: Final = (MESSAGES, REQUESTS, RUNS, CONTEXT, SESSION)
 
 
 class Broken(Exception):
@@ -109,6 +120,8 @@ class Replica:
             admission = self._admit(parsed, submission)
         except Refusal as refusal:
             return Refused(number, str(refusal))
+        except OldGeneration:
+            return Refused(number, _OUTDATED, is_outdated=True)
         except Failed as failure:
             raise Broken(None, str(failure)) from failure
         spans = _spans(parsed)
@@ -162,13 +175,15 @@ class Replica:
     def state(self, since: bytes) -> bytes:
         """Encodes what a device with state vector `since` misses, and the whole delete set.
 
-        O(what is missing + deleted ranges + clients).
+        Empty bytes for a device of an older generation: it has to start over. O(what is missing + deleted ranges + clients).
 
         Raises:
             ProtocolError: `since` is no state vector.
             Broken: the CRDT failed on it.
         """
         vector = decode_vector(since)
+        if not self._gate.retired.isdisjoint(vector):
+            return b""
         if self._gated:
             vector = {client: self._known_cut(client, clock) for client, clock in vector.items()}
         try:
@@ -188,7 +203,41 @@ class Replica:
                 return b""
         except Failed as failure:
             raise Broken(None, str(failure)) from failure
-        return snapshots.encode(state, self._gate.owners, self._last_seq, self._feed)
+        return snapshots.encode(
+            state, self._gate.owners, self._last_seq, self._feed, self._gate.retired
+        )
+
+    def rewritten(self) -> bytes:
+        """Encodes, as a snapshot, a fresh document with the content of this one, for a new generation.
+
+        All is of one new client id, the server's; the ids so far are retired. Followers are told
+        everything once more: a text that came in different orders may have been read otherwise.
+        Empty bytes if that can't be proven to be whole.
+
+        Raises:
+            Broken: the CRDT failed on it.
+        """
+        retired = self._gate.retired.union(self._gate.vector)
+        try:
+            client = _fresh_client(retired)
+            state = rewritten(self._crdt.state(_NOTHING), client)
+            feed = self._feed.told_anew()
+            encoded = snapshots.encode(state, {client: SERVER}, self._last_seq, feed, retired)
+            fresh = Replica.open(encoded, ())
+            texts = self._gate.text_roots
+            is_whole = self.inventory(texts) == fresh.inventory(texts) and bool(fresh.snapshot())
+        except (Refusal, Failed) as failure:
+            raise Broken(None, str(failure)) from failure
+        return encoded if is_whole else b""
+
+    def inventory(self, texts: Iterable[str]) -> object:
+        """Gives what doesn't hang on the order of updates: characters of these texts, keys of a conversation.
+
+        Raises:
+            Failed: the document has to be thrown away.
+        """
+        characters = [sorted(self._crdt.text(root)) for root in texts]
+        return self.summary, self._crdt.read(_keys_of_conversation), characters
 
     @property
     def _last_seq(self) -> int:
@@ -256,6 +305,7 @@ class Replica:
     def _load_snapshot(self, snapshot: bytes) -> None:
         decoded = snapshots.decode(snapshot)
         self._gate.owners.update(decoded.owners())
+        self._gate.retired.update(decoded.retired)
         self._gate.known.last_seq = decoded.last_seq
         self._load(decoded.state, Writer(None))
         if decoded.change_count:
@@ -288,6 +338,17 @@ class Replica:
 
     def _deleted_now(self) -> dict[int, Ranges]:
         return parse(self._crdt.state(encode_vector(self._gate.vector))).deletes
+
+
+def _fresh_client(used: Collection[int]) -> int:
+    client = Crdt().client
+    while client in used:
+        client = Crdt().client
+    return client
+
+
+def _keys_of_conversation(root: Roots) -> list[list[str]]:
+    return [sorted(root(name).keys()) for name in _CONVERSATION]
 
 
 def _spans(parsed: ParsedUpdate) -> tuple[Span, ...]:

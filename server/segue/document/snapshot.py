@@ -1,5 +1,6 @@
 """Snapshots as bytes: a document's state and who owns its client ids."""
 
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
@@ -14,7 +15,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     """A merged state. `clients` are the client ids of each user who wrote in the document.
 
     `last_seq` is the highest that a message was ever given, also one that is gone. `changes` and
-    `change_count` are the feed; without a count there was none yet.
+    `change_count` are the feed; without a count there was none yet. `retired` are the client ids of
+    former generations.
     """
 
     state: bytes
@@ -22,19 +24,26 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     last_seq: int = 0
     changes: tuple[Saved, ...] = ()
     change_count: int = 0
+    retired: tuple[int, ...] = ()
 
     def owners(self) -> dict[int, UserId]:
         """Gives the owner of each client id."""
         return {client: user for user, clients in self.clients.items() for client in clients}
 
 
-def encode(state: bytes, owners: dict[int, UserId], last_seq: int, feed: Feed) -> bytes:
+def encode(
+    state: bytes,
+    owners: dict[int, UserId],
+    last_seq: int,
+    feed: Feed,
+    retired: Collection[int] = (),
+) -> bytes:
     """Frames a state with what it doesn't tell itself, behind a byte for the format's version."""
     clients: dict[UserId, list[int]] = {}
     for client, user in owners.items():
         clients.setdefault(user, []).append(client)
     return _VERSION + msgspec.msgpack.encode(
-        Snapshot(state, clients, last_seq, feed.save(), feed.count)
+        Snapshot(state, clients, last_seq, feed.save(), feed.count, tuple(sorted(retired)))
     )
 
 

@@ -62,10 +62,14 @@ class Gap(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """It may not enter the document. `reason` is for the user who sent it."""
+    """It may not enter the document. `reason` is for the user who sent it.
+
+    `is_outdated`: it is of a copy of an older generation, whose device has to start over.
+    """
 
     number: int
     reason: str
+    is_outdated: bool = False
 
 
 Verdict = Accepted | NoNews | Gap | Refused

@@ -92,9 +92,9 @@ class CatchingUp:
         peer.phase = Phase.CATCHING_UP
         self._documents.state(self._document, self._number(peer), peer.known)
 
-    def ask_snapshot(self) -> None:
-        """Asks for a snapshot."""
-        self._documents.snapshot(self._document, self._number(None))
+    def ask_snapshot(self, *, anew: bool) -> None:
+        """Asks for a snapshot, or for one of the document written anew."""
+        self._documents.snapshot(self._document, self._number(None), anew=anew)
 
     def take_snapshot(self, state: State) -> bool:
         """Tells whether a state answers `ask_snapshot`."""
@@ -102,6 +102,13 @@ class CatchingUp:
             return False
         del self._asked[state.request]
         return True
+
+    def drop(self, state: State) -> Peer | None:
+        """Gives the peer, if there is one, that a state was asked for; it isn't asked for again."""
+        peer = self._asked.pop(state.request, None)
+        if peer is not None:
+            peer.asked = peer.asks_again = False
+        return peer
 
     def put_off(self, state: State, pending_bytes: int) -> bool:
         """Tells whether a state isn't kept until all inside is durable: so much is kept already.

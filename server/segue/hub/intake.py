@@ -9,6 +9,7 @@ from typing import Final
 
 from segue.document.edits import AddMessage, Edit, SetSession
 from segue.document.submission import LoggedUpdate, Order, Submission
+from segue.document.verdict import Refused
 from segue.errors import Overloaded, RefusedUpdate, SegueError
 from segue.hub.entries import Entry, Ordered, Sent, size_in_backlog, user_of
 from segue.hub.flight import Flight
@@ -40,6 +41,7 @@ class Intake:
         self._flight = flight
         self._refusing = refusing
         self._growth = growth
+        self._followers = services.followers
         self._is_open = False
 
     def send(self, peer: Peer, data: bytes, *, is_answer: bool) -> None:
@@ -98,14 +100,26 @@ class Intake:
         """Holds what comes: the incarnation is over."""
         self._is_open = False
 
-    def refuse(self, entry: Entry, reason: str) -> None:
+    def refuse(self, entry: Entry, refused: Refused) -> None:
         """Ends an entry that the document doesn't take."""
         self.conclude(entry)
         match entry:
+            case Sent(peer=peer) if refused.is_outdated:
+                self._refusing.outdated(peer)
             case Sent(peer=peer, role=role):
-                self._refusing.update(peer, reason, is_final=role.may_write)
+                self._refusing.update(peer, refused.reason, is_final=role.may_write)
             case Ordered():
-                entry.settle(RefusedUpdate(f"This was refused: {reason}."))
+                entry.settle(RefusedUpdate(f"This was refused: {refused.reason}."))
+
+    def land(self, entry: Entry) -> None:
+        """Takes note that an entry is durable, and tells who follows."""
+        self.conclude(entry)
+        if isinstance(entry, Ordered):
+            entry.settle()
+        if entry.summary is not None:
+            self._followers.on_summary(self._document, entry.summary)
+        if entry.runs:
+            self._followers.on_runs(self._document, entry.runs)
 
     def conclude(self, entry: Entry) -> None:
         """Takes note that an entry has its outcome."""
@@ -118,6 +132,15 @@ class Intake:
             self.conclude(entry)
             if isinstance(entry, Ordered):
                 entry.settle(error)
+
+    def drop_sent(self) -> None:
+        """Ends what devices sent and no log has; they hold it. What the server ordered stays."""
+        for entry in self._flight.drop():
+            match entry:
+                case Sent():
+                    self.conclude(entry)
+                case Ordered():
+                    self._flight.hold(entry)
 
     def _put(self, entry: Entry) -> None:
         if not self._is_open:

@@ -8,6 +8,7 @@ from segue.errors import (
     RefusedUpdate,
     Resync,
     SegueError,
+    StartOver,
     TooLarge,
 )
 from segue.hub.peer import Peer
@@ -48,6 +49,12 @@ class Refusing:
             self.refuse(peer, RefusedUpdate(text))
         elif unsaved is None:  # the only way to say it there
             peer.send(peer.dialect.refused(f"The change was refused: {reason}."))
+
+    def outdated(self, peer: Peer | None) -> None:
+        """Has a device start over whose copy is of an older generation."""
+        if peer is not None:
+            text = "The session was rewritten since this copy was made. Reload to start from a fresh one."
+            self.refuse(peer, StartOver(text))
 
     def too_large(self, peer: Peer, size_bytes: int, max_bytes: int) -> None:
         """Refuses an update beyond the limit."""

@@ -7,7 +7,8 @@ States   LOADING   the log is being read; everything that devices send is held
 
 Whatever goes wrong with an incarnation (its worker died, an update broke the document, the log
 moved on without us) has one remedy: back to LOADING. The log is read again, and what has no outcome
-is submitted again: updates byte for byte, edits of the server's as orders, to be made anew.
+is submitted again: updates byte for byte, edits of the server's as orders, to be made anew. Where the
+log is of another generation by then, devices start over first: only what the server orders goes on.
 
 Invariants:
 1. Nothing leaves a room before it is durable: acks, increments and states go out in
@@ -21,7 +22,6 @@ Invariants:
 
 import asyncio
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import Final
 
 import structlog
@@ -29,7 +29,7 @@ import structlog
 from segue.document.edits import Edit
 from segue.document.verdict import Accepted, Gap, NoNews, Refused, Run, Summary, Verdict
 from segue.document.views import View
-from segue.errors import Quarantined, Restarting, SegueError, StartOver
+from segue.errors import Quarantined, Restarting, SegueError
 from segue.hub.audience import Audience
 from segue.hub.catching_up import CatchingUp
 from segue.hub.entries import Entry, Ordered, Sent
@@ -42,7 +42,8 @@ from segue.hub.peer import Peer
 from segue.hub.questions import Questions
 from segue.hub.refusing import Refusing
 from segue.hub.services import Services
-from segue.hub.snapshots import Snapshots
+from segue.hub.snapshots import Snapshots, Steps
+from segue.hub.stage import Stage
 from segue.ids import DocumentId
 from segue.storage.ports import Base, Batch
 from segue.wire.messages import (
@@ -60,15 +61,6 @@ _STUCK_S: Final = 1.0
 
 DocumentMessage = SyncStep1 | SyncStep2 | Update | AwarenessUpdate | QueryAwareness
 """What a device says to the room of a document."""
-
-
-class Stage(Enum):
-    """See the module's text."""
-
-    LOADING = auto()
-    OPENING = auto()
-    OPEN = auto()
-    ENDED = auto()
 
 
 class Room:
@@ -89,7 +81,8 @@ class Room:
         self._refusing = Refusing(document, services.strikes)
         self._catching_up = CatchingUp(document, services.documents, self._audience)
         self._questions = Questions(document, services.documents)
-        self._snapshots = Snapshots(document, services.log, services.tasks, self._settle)
+        steps = Steps(self._settle, self._rewrite, lambda: self._reopen("it was written anew"))
+        self._snapshots = Snapshots(document, services.log, services.tasks, steps)
         growth = Growth(self._options.max_document_bytes, self._snapshots)
         self._intake = Intake(document, services, self._flight, self._refusing, growth)
         self._is_reload_due = False
@@ -181,21 +174,18 @@ class Room:
             case Gap(spans=spans):
                 assert isinstance(entry, Sent)
                 entry.owe_later(spans)
-                self._intake.conclude(entry)
                 self._on_gap(entry)
+            case Refused():
+                self._intake.refuse(entry, verdict)
                 self._settle()
-            case Refused(reason=reason):
-                self._refuse(entry, reason)
-
-    def _refuse(self, entry: Entry, reason: str) -> None:
-        self._intake.refuse(entry, reason)
-        self._settle()
 
     def _on_gap(self, entry: Sent) -> None:
+        self._intake.conclude(entry)
         if entry.is_answer:
             self._refusing.gap(entry.peer, asyncio.get_running_loop().time())
         elif entry.peer.attached:
             self._catching_up.ask(entry.peer)
+        self._settle()
 
     # -- the log ---------------------------------------------------------------------------------
 
@@ -215,22 +205,13 @@ class Room:
             self._audience.broadcast(segment.entries)
             for entry in segment.entries:
                 self._snapshots.grow(entry.update_bytes)
-                self._conclude(entry)
+                self._intake.land(entry)
             self._let_out(segment.leaving, position if segment.ends_row else position - 1)
         self._services.followers.on_news(self.document)
         if self._is_reload_due:
             self._load_again()
         elif self.stage is Stage.OPEN:
             self._go_on()
-
-    def _conclude(self, entry: Entry) -> None:
-        self._intake.conclude(entry)
-        if isinstance(entry, Ordered):
-            entry.settle()
-        if entry.summary is not None:
-            self._services.followers.on_summary(self.document, entry.summary)
-        if entry.runs:
-            self._services.followers.on_runs(self.document, entry.runs)
 
     def _go_on(self) -> None:
         self._catching_up.resume()
@@ -250,8 +231,7 @@ class Room:
         if self._is_reload_due:
             self._load_again(after_s=_STUCK_S if is_stuck else 0)
         else:
-            self._services.documents.close(self.document)
-            self._lose("the log has moved on", after_s=_STUCK_S if is_stuck else 0)
+            self._reopen("the log has moved on", after_s=_STUCK_S if is_stuck else 0)
 
     def _leave(self) -> None:
         if self._position is not None:
@@ -263,11 +243,13 @@ class Room:
             match what:
                 case Sent() | Ordered():
                     self._audience.acknowledge(what)
-                    self._conclude(what)
+                    self._intake.land(what)
                 case State() if self._questions.answer(what):
                     pass
                 case State() if self._catching_up.take_snapshot(what):
-                    self._snapshots.store(self._generation, position, what.data)
+                    self._snapshots.take(self._generation, position, what.data)
+                case State(data=b""):
+                    self._refusing.outdated(self._catching_up.drop(what))
                 case State():
                     self._catching_up.hand_over(what)
 
@@ -297,7 +279,8 @@ class Room:
         """Loads again, without the update that killed the worker."""
         if loss.blamed is not None and (entry := self._flight.strike(loss.blamed)) is not None:
             self._services.conduct.offend(entry.user, asyncio.get_running_loop().time())
-            self._refuse(entry, loss.reason)
+            self._intake.refuse(entry, Refused(loss.blamed, loss.reason))
+            self._settle()
         if loss.quarantined:
             text = "This conversation can't be opened safely. An operator has been told."
             log.error("document.quarantined", document=self.document, reason=loss.reason)
@@ -313,6 +296,10 @@ class Room:
             self.stage = Stage.LOADING
             self._stop_asking()
             self._load_again(after_s)
+
+    def _reopen(self, reason: str, after_s: float = 0) -> None:
+        self._services.documents.close(self.document)
+        self._lose(reason, after_s)
 
     def _stop_asking(self) -> None:
         self._intake.stop()
@@ -339,8 +326,10 @@ class Room:
 
     def _open(self, base: Base) -> None:
         if self._position is not None and base.generation != self._generation:
-            self._end(StartOver("This conversation was compacted. Start over from a fresh copy."))
-            return
+            for peer in list(self._audience.peers):
+                self._refusing.outdated(peer)
+                self._audience.leave(peer)
+            self._intake.drop_sent()
         if self._position != base.position:
             self._audience.lag_all()
         self._generation, self._position = base.generation, base.position
@@ -371,8 +360,12 @@ class Room:
         if not self._snapshots.is_due(self._position, every_rows=every_rows):
             return False
         self._snapshots.under_way = True
-        self._catching_up.ask_snapshot()
+        self._catching_up.ask_snapshot(anew=False)
         return True
+
+    def _rewrite(self) -> None:
+        self._intake.stop()
+        self._catching_up.ask_snapshot(anew=True)
 
     def abandon(self, error: SegueError) -> None:
         """Ends the room at once. What is unsaved was not acknowledged: its devices hold it."""

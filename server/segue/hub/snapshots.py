@@ -1,8 +1,14 @@
-"""When a document's log is folded into a snapshot, and the writing of it."""
+"""When a document's log is folded into a snapshot, and the writing of it.
+
+A document that differs from its own reload (a device lied, see `document.gate`) gets no snapshot: it
+is written anew, as the next generation. For that the room takes nothing in from `on_unproven` to
+`on_rewritten`, so that nothing can be accepted, and then left behind.
+"""
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -18,30 +24,40 @@ _TAIL_SHARE: Final = 4
 """Beyond a small size, a tail is folded once it has a fourth of the snapshot's: a long document isn't
 encoded anew (0.6 s for 3,000 messages, in which its worker does nothing else) for a few words more."""
 
+_REWRITING_PAUSE_S: Final = 300.0
+"""Between two attempts to write a document anew: who spoils it again and again sends nobody away each time."""
+
 _PAUSE_S_PER_BYTE: Final = 2e-6
 """The pause between two snapshots that are to tell a document's size: half a minute for 16 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What the room does: `on_done` when it may be asked again, the others as the module says."""
+
+    on_done: Callable[[], None]
+    on_unproven: Callable[[], None]
+    on_rewritten: Callable[[], None]
 
 
 class Snapshots:
     """One document's snapshots: at most one under way; a failed one is not tried again at once."""
 
     def __init__(
-        self,
-        document: DocumentId,
-        updates: UpdateLog,
-        tasks: asyncio.TaskGroup,
-        on_done: Callable[[], None],
+        self, document: DocumentId, updates: UpdateLog, tasks: asyncio.TaskGroup, steps: Steps
     ) -> None:
         self._document = document
         self._updates = updates
         self._tasks = tasks
-        self._on_done = on_done
+        self._steps = steps
         self._position = 0
         self._previous = 0
         self._snapshot_bytes = 0
         self._tail_bytes = 0
         self._known_tail_bytes = 0
         self._tried_at_s = -math.inf
+        self._is_anew = False
+        self._rewriting_from_s = -math.inf
         self.doubt = False
         self.under_way = False
 
@@ -61,7 +77,7 @@ class Snapshots:
         self._snapshot_bytes = len(base.snapshot or b"")
         self._tail_bytes = sum(len(update.data) for update in base.updates)
         self._known_tail_bytes = 0
-        self.under_way = False
+        self.under_way = self._is_anew = False
 
     def grow(self, size_bytes: int) -> None:
         """Takes note of what was added to the log."""
@@ -80,18 +96,46 @@ class Snapshots:
         weighs = self._tail_bytes * _TAIL_SHARE >= self._snapshot_bytes
         return (is_cheap or weighs) and position - self._position >= every_rows
 
-    def store(self, generation: int, position: int, data: bytes) -> None:
-        """Starts writing a snapshot that holds every row up to `position`; empty means unproven."""
+    def take(self, generation: int, position: int, data: bytes) -> None:
+        """Takes a snapshot that holds every row up to `position`, and writes it; empty means unproven."""
         self._tried_at_s = asyncio.get_running_loop().time()
         self.doubt = False
-        if data:
+        if self._is_anew:
+            self._take_rewritten(generation, position, data)
+        elif data:
             self._snapshot_bytes, self._tail_bytes, self._known_tail_bytes = len(data), 0, 0
-            storing = self._store(generation, position, data)
-            self._tasks.create_task(storing, name=f"snapshot {self._document}")
+            self._start(self._store(generation, position, data))
         else:
             log.error("snapshot.unproven", document=self._document, position=position)
             self._known_tail_bytes = self._tail_bytes  # all of it stays
-            self._finish(position)
+            if self._tried_at_s >= self._rewriting_from_s:
+                self._is_anew = True
+                self._steps.on_unproven()
+            else:
+                self._finish(position)
+
+    def _take_rewritten(self, generation: int, position: int, data: bytes) -> None:
+        self._rewriting_from_s = self._tried_at_s + _REWRITING_PAUSE_S
+        if data:
+            self._start(self._rewrite(generation, position, data))
+        else:
+            log.error("document.not_rewritten", document=self._document, position=position)
+            self._steps.on_rewritten()
+
+    def _start(self, writing: Coroutine[None, None, None]) -> None:
+        self._tasks.create_task(writing, name=f"snapshot {self._document}")
+
+    async def _rewrite(self, generation: int, position: int, data: bytes) -> None:
+        try:
+            if await self._updates.rewrite(self._document, generation, position, data):
+                log.warning(
+                    "document.rewritten", document=self._document, generation=generation + 1
+                )
+        except StorageUnavailable as error:
+            log.warning("document.rewriting_unknown", document=self._document, reason=str(error))
+        except Exception:  # as below
+            log.exception("document.rewriting_failed", document=self._document)
+        self._steps.on_rewritten()
 
     async def _store(self, generation: int, position: int, data: bytes) -> None:
         try:
@@ -108,4 +152,4 @@ class Snapshots:
     def _finish(self, position: int) -> None:
         self._position = max(position, self._position)
         self.under_way = False
-        self._on_done()
+        self._steps.on_done()

@@ -73,6 +73,17 @@ class UpdateLog(Protocol):
         whose reply was lost is looked up, never repeated blindly.
         """
 
+    async def rewrite(
+        self, document: DocumentId, generation: int, position: int, snapshot: bytes
+    ) -> bool:
+        """Puts a snapshot in the place of all there is, as the next generation at the next position.
+
+        False when `generation` and `position` aren't the last: nothing was changed.
+
+        Raises:
+            StorageUnavailable: Postgres can't be asked right now; either all or nothing was done.
+        """
+
     async def save_snapshot(
         self, document: DocumentId, generation: int, position: int, snapshot: bytes, previous: int
     ) -> bool:

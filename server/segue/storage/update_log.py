@@ -9,7 +9,7 @@ import structlog
 
 from segue.errors import Deleted, Forbidden, Quarantined
 from segue.ids import DocumentId
-from segue.storage.database import AnyConnection, Database
+from segue.storage.database import Database
 from segue.storage.group_commit import GroupCommit
 from segue.storage.payload import (
     CorruptPayload,
@@ -70,6 +70,26 @@ RETURNING documents.id
 """
 
 
+# Likewise. Both numbers are raised, so that no claim made for the former generation can succeed.
+REWRITE: Final = """
+WITH document AS (
+    SELECT id FROM documents
+    WHERE id = $1 AND generation = $2 AND position = $3 AND deleted_at IS NULL
+    FOR NO KEY UPDATE
+), outdated AS (
+    DELETE FROM snapshots USING document WHERE snapshots.document = document.id
+), covered AS (
+    DELETE FROM updates USING document WHERE updates.document = document.id
+), stored AS (
+    INSERT INTO snapshots (document, generation, position, payload)
+    SELECT id, $2 + 1, $3 + 1, $4 FROM document
+)
+UPDATE documents SET generation = $2 + 1, position = $3 + 1, snapshot_position = $3 + 1
+FROM document WHERE documents.id = document.id
+RETURNING documents.id
+"""
+
+
 _QUARANTINED: Final = (
     "The server can't open this document safely: what is stored of it is damaged. "
     "Nothing is overwritten; an operator has been told, and has to look at the log."
@@ -111,19 +131,22 @@ class PostgresUpdateLog:
         """See `UpdateLog.enqueue`."""
         self._commits.enqueue(source)
 
+    async def rewrite(
+        self, document: DocumentId, generation: int, position: int, snapshot: bytes
+    ) -> bool:
+        """See `UpdateLog.rewrite`."""
+        return await self._save(REWRITE, document, generation, position, encode_snapshot(snapshot))
+
     async def save_snapshot(
         self, document: DocumentId, generation: int, position: int, snapshot: bytes, previous: int
     ) -> bool:
         """See `UpdateLog.save_snapshot`."""
         payload = encode_snapshot(snapshot)
+        return await self._save(SAVE_SNAPSHOT, document, generation, position, payload, previous)
 
-        async def save(connection: AnyConnection) -> bool:
-            saved = await connection.fetchval(
-                SAVE_SNAPSHOT, document, generation, position, payload, previous
-            )
-            return saved is not None
-
-        return await self._database.write(save)
+    async def _save(self, statement: str, *values: object) -> bool:
+        saved = await self._database.write(lambda sql: sql.fetchval(statement, *values))
+        return saved is not None
 
 
 @dataclass(frozen=True, slots=True)

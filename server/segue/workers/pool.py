@@ -132,9 +132,9 @@ class Pool:
         """See the port."""
         self._shard(document).state(document, request, since)
 
-    def snapshot(self, document: DocumentId, request: int) -> None:
+    def snapshot(self, document: DocumentId, request: int, *, anew: bool = False) -> None:
         """See the port."""
-        self._shard(document).snapshot(document, request)
+        self._shard(document).snapshot(document, request, anew=anew)
 
     def close(self, document: DocumentId) -> None:
         """See the port."""

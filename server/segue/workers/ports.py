@@ -77,12 +77,16 @@ class Documents(Protocol):
         """Asks for the JSON that answers a view; answered by `on_state`."""
 
     def state(self, document: DocumentId, request: int, since: bytes) -> None:
-        """Asks for what a device with state vector `since` (checked by the caller) misses."""
+        """Asks for what a device with state vector `since` (checked by the caller) misses.
 
-    def snapshot(self, document: DocumentId, request: int) -> None:
+        Empty `data`: the device is of an older generation.
+        """
+
+    def snapshot(self, document: DocumentId, request: int, *, anew: bool = False) -> None:
         """Asks for a proven snapshot: a reload of `data` gave the same content.
 
-        One that can't be proven is answered with empty `data`: keep the log as it is.
+        `anew`: one of a fresh document with that content, for a new generation. What can't be proven
+        is answered with empty `data`: keep the log as it is.
         """
 
     def close(self, document: DocumentId) -> None:

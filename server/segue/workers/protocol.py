@@ -57,11 +57,12 @@ class TakeState(msgspec.Struct, frozen=True, array_like=True, tag=3):
 
 
 class TakeSnapshot(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """Encode a proven snapshot; answered by `Taken`, empty unless `allowed`."""
+    """Encode a proven snapshot, or one of the document `anew`; answered by `Taken`, empty unless `allowed`."""
 
     incarnation: int
     request: int
     allowed: bool
+    anew: bool = False
 
 
 class Close(msgspec.Struct, frozen=True, array_like=True, tag=5):

@@ -60,6 +60,9 @@ class Held(Protocol):
     def snapshot(self) -> bytes:
         """Encodes a proven snapshot; empty if it can't be proven."""
 
+    def rewritten(self) -> bytes:
+        """Encodes a fresh document with the same content; empty if it can't be proven."""
+
 
 OpenDocument = Callable[[bytes | None, tuple[LoggedUpdate, ...]], Held]
 
@@ -136,9 +139,9 @@ def _ask(
         case TakeState(incarnation, number, since):
             data = held.document.state(since)
             return Taken(incarnation, State(number, held.accepted, data))
-        case TakeSnapshot(incarnation, number, allowed):
-            data = held.document.snapshot() if allowed else b""
-            return Taken(incarnation, State(number, held.accepted, data))
+        case TakeSnapshot(incarnation, number, allowed, anew):
+            take = held.document.rewritten if anew else held.document.snapshot
+            return Taken(incarnation, State(number, held.accepted, take() if allowed else b""))
         case _:
             assert_never(request)
 

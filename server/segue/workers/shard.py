@@ -135,11 +135,11 @@ class Shard:
         if incarnation := self._by_document.get(document):
             self._ask(incarnation, Kind.STATE, TakeState(incarnation.number, number, since))
 
-    def snapshot(self, document: DocumentId, number: int) -> None:
+    def snapshot(self, document: DocumentId, number: int, *, anew: bool = False) -> None:
         """See `ports.Documents.snapshot`."""
         if incarnation := self._by_document.get(document):
             allowed = self._blame.may_snapshot(document)
-            request = TakeSnapshot(incarnation.number, number, allowed)
+            request = TakeSnapshot(incarnation.number, number, allowed, anew)
             self._ask(incarnation, Kind.SNAPSHOT, request)
 
     def close(self, document: DocumentId) -> None:

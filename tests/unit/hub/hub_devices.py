@@ -182,6 +182,7 @@ class Device:
         self.to_server: deque[DocumentMessage] = deque()
         self.unsynced = 0
         self.others: dict[int, str] = {}
+        self.told_saved: set[str] = set()
         self._was_answered = False
         self._queue: list[bytes] = []
         self.start_over(client)
@@ -310,6 +311,7 @@ class Device:
         assert self.unsynced >= 0, "a status too many"
         if self.unsynced == 0:
             assert self.is_durable, "called saved, and isn't"
+            self.told_saved.update(self.doc.get("messages", type=Map).keys())
 
     @property
     def is_durable(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pycrdt import Doc
 
+from segue.document import snapshot as snapshots
 from segue.document.ranges import DeleteSet
 from segue.document.replica import Broken, Replica
 from segue.document.submission import LoggedUpdate, Order, Submission
@@ -44,6 +45,7 @@ class Workers:
         self.open_now: dict[DocumentId, Incarnation] = {}
         self.states_asked = 0
         self.snapshots_unproven = False
+        self.rewriting_unproven = False
 
     def open(
         self,
@@ -108,10 +110,14 @@ class Workers:
         self.states_asked += 1
         self._ask(document, read)
 
-    def snapshot(self, document: DocumentId, request: int) -> None:
+    def snapshot(self, document: DocumentId, request: int, *, anew: bool = False) -> None:
         def read(incarnation: Incarnation) -> None:
-            assert incarnation.replica is not None
-            data = b"" if self.snapshots_unproven else incarnation.replica.snapshot()
+            replica = incarnation.replica
+            assert replica is not None
+            if anew:
+                data = b"" if self.rewriting_unproven else replica.rewritten()
+            else:
+                data = b"" if self.snapshots_unproven else replica.snapshot()
             incarnation.sink.on_state(State(request, incarnation.accepted, data))
 
         self._ask(document, read)
@@ -162,20 +168,37 @@ class Stored:
     doc: Doc[Any] = field(default_factory=Doc)
     vector: dict[int, int] = field(default_factory=dict)
     deleted: DeleteSet = field(default_factory=DeleteSet)
+    former: list[tuple[dict[int, int], DeleteSet]] = field(default_factory=list)
 
     def append(self, updates: tuple[LoggedUpdate, ...]) -> None:
         self.position += 1
         self.rows.append((self.position, updates))
         for update in updates:
             self.doc.apply_update(update.data)
+        self._look()
+
+    def rewrite(self, snapshot: bytes) -> None:
+        """Begins the next generation."""
+        self.former.append((self.vector, self.deleted))
+        self.generation += 1
+        self.position += 1
+        self.snapshot, self.snapshot_position, self.rows = snapshot, self.position, []
+        self.doc, self.deleted = Doc(), DeleteSet()
+        self.doc.apply_update(snapshots.decode(snapshot).state)
+        self._look()
+
+    def _look(self) -> None:
         self.vector = decode_vector(self.doc.get_state())
         self.deleted.add_all(parse(self.doc.get_update(self.doc.get_state())).deletes)
 
     def holds(self, update: bytes) -> bool:
-        """Tells whether an update says nothing that isn't committed."""
+        """Tells whether an update says nothing that isn't committed, now or in a former generation."""
         parsed = parse(update)
-        known = all(s.end <= self.vector.get(s.client, 0) for s in parsed.sections)
-        return known and not self.deleted.missing(parsed.deletes)
+        return any(
+            all(s.end <= vector.get(s.client, 0) for s in parsed.sections)
+            and not deleted.missing(parsed.deletes)
+            for vector, deleted in ((self.vector, self.deleted), *self.former)
+        )
 
     @property
     def base(self) -> Base:
@@ -237,6 +260,20 @@ class Log:
         stored.snapshot, stored.snapshot_position = snapshot, position
         stored.rows = [row for row in stored.rows if row[0] > position]
         self.snapshots_saved += 1
+        return True
+
+    async def rewrite(
+        self, document: DocumentId, generation: int, position: int, snapshot: bytes
+    ) -> bool:
+        gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.saves.append(gate)
+        await gate
+        if self.is_away:
+            raise StorageUnavailable("away")
+        stored = self.document(document)
+        if (stored.generation, stored.position) != (generation, position) or stored.is_deleted:
+            return False
+        stored.rewrite(snapshot)
         return True
 
     def _prove(self, stored: Stored, position: int, snapshot: bytes) -> None:

@@ -100,20 +100,29 @@ async def scene(options: HubOptions | None = None) -> AsyncIterator[Scene]:
         assert hub.backlog.size_bytes == 0, "the backlog leaks"
 
 
-def staged(test: Callable[[Scene], Awaitable[None]]) -> Callable[[], None]:
-    """Runs a test on a scene of its own, in virtual time."""
+Play = Callable[[Scene], Awaitable[None]]
 
-    # No `wraps`: pytest would take the test's argument for a fixture.
-    def play() -> None:
-        async def act() -> None:
-            async with scene() as on_stage:
-                await test(on_stage)
 
-        run(act())
+def staged_with(options: HubOptions | None) -> Callable[[Play], Callable[[], None]]:
+    """Runs a test on a scene of its own with these bounds, in virtual time."""
 
-    play.__name__ = play.__qualname__ = test.__name__
-    play.__doc__ = test.__doc__
-    return play
+    def decorate(test: Play) -> Callable[[], None]:
+        # No `wraps`: pytest would take the test's argument for a fixture.
+        def play() -> None:
+            async def act() -> None:
+                async with scene(options) as on_stage:
+                    await test(on_stage)
+
+            run(act())
+
+        play.__name__ = play.__qualname__ = test.__name__
+        play.__doc__ = test.__doc__
+        return play
+
+    return decorate
+
+
+staged = staged_with(None)
 
 
 def type_text(text: str) -> Callable[[Device], None]:

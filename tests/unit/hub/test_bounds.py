@@ -1,15 +1,14 @@
 """What one member can't take from the others, and how large a document may become."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from hub_devices import UPDATE, Device
 from hub_ports import KILLER
-from hub_scene import Scene, said, scene, type_text
+from hub_scene import Scene, said, staged_with, type_text
 from pycrdt import Text
-from virtual_time import run, time_passes
+from virtual_time import time_passes
 
 from segue.auth.grants import Role
 from segue.document.edits import AddMessage, Author, NewPart, SetSession
@@ -19,23 +18,6 @@ from segue.ids import UserId
 from segue.wire.messages import Update
 
 LIMIT = 32_000
-
-
-def staged(options: HubOptions) -> Callable[[Callable[[Scene], Coroutine[Any, Any, None]]], Any]:
-    """Runs a test on a scene of its own with these bounds."""
-
-    def decorate(test: Callable[[Scene], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-        def play() -> None:
-            async def act() -> None:
-                async with scene(options) as on_stage:
-                    await test(on_stage)
-
-            run(act())
-
-        play.__name__ = play.__qualname__ = test.__name__
-        return play
-
-    return decorate
 
 
 def error_of(device: Device) -> Exception | None:
@@ -59,7 +41,7 @@ async def fill(on_stage: Scene, device: Device) -> None:
     assert error_of(device) is None
 
 
-@staged(HubOptions(max_backlog_bytes=8_000, max_user_backlog_bytes=2_000))
+@staged_with(HubOptions(max_backlog_bytes=8_000, max_user_backlog_bytes=2_000))
 async def test_one_who_floods_leaves_the_others_room(scene: Scene) -> None:
     alice, bob = await scene.join("alice"), await scene.join("bob")
     for _ in range(5):
@@ -74,7 +56,7 @@ async def test_one_who_floods_leaves_the_others_room(scene: Scene) -> None:
     assert "y" in str(scene.stored.doc.get("text", type=Text))
 
 
-@staged(HubOptions(max_backlog_bytes=8_000, max_user_backlog_bytes=2_000))
+@staged_with(HubOptions(max_backlog_bytes=8_000, max_user_backlog_bytes=2_000))
 async def test_a_first_sync_larger_than_the_share_comes_home_alone(scene: Scene) -> None:
     alice = scene.device("alice")
     alice.edit(type_text("x" * 5_000))
@@ -84,7 +66,7 @@ async def test_a_first_sync_larger_than_the_share_comes_home_alone(scene: Scene)
     assert str(scene.stored.doc.get("text", type=Text)) == "x" * 5_000
 
 
-@staged(HubOptions())
+@staged_with(HubOptions())
 async def test_who_ends_workers_again_takes_no_more_part_over_http_either(scene: Scene) -> None:
     def message(user: str) -> AddMessage:
         return AddMessage(f"of {user}", "user", Author("user", UserId(user)), 0, ())
@@ -101,7 +83,7 @@ async def test_who_ends_workers_again_takes_no_more_part_over_http_either(scene:
         await scene.flow()
 
 
-@staged(HubOptions(max_document_bytes=LIMIT))
+@staged_with(HubOptions(max_document_bytes=LIMIT))
 async def test_a_full_document_refuses_what_inserts_by_name_of_the_setting(scene: Scene) -> None:
     alice, bob = await scene.join("alice"), await scene.join("bob")
     await fill(scene, alice)
@@ -115,7 +97,7 @@ async def test_a_full_document_refuses_what_inserts_by_name_of_the_setting(scene
     assert str(carol.text) == str(bob.text), "it is still read"
 
 
-@staged(HubOptions(max_document_bytes=LIMIT))
+@staged_with(HubOptions(max_document_bytes=LIMIT))
 async def test_what_is_deleted_makes_room(scene: Scene) -> None:
     alice = await scene.join("alice")
     await fill(scene, alice)
@@ -134,7 +116,7 @@ async def test_what_is_deleted_makes_room(scene: Scene) -> None:
     assert error_of(alice) is None
 
 
-@staged(HubOptions(max_document_bytes=LIMIT))
+@staged_with(HubOptions(max_document_bytes=LIMIT))
 async def test_what_is_written_over_is_not_counted_for_long(scene: Scene) -> None:
     alice = await scene.join("alice")
     for _ in range(200):
@@ -145,7 +127,7 @@ async def test_what_is_written_over_is_not_counted_for_long(scene: Scene) -> Non
     assert scene.room._snapshots.size_bytes < LIMIT
 
 
-@staged(HubOptions(max_document_bytes=LIMIT))
+@staged_with(HubOptions(max_document_bytes=LIMIT))
 async def test_a_small_edit_is_taken_by_a_full_document_but_not_for_ever(scene: Scene) -> None:
     alice = await scene.join("alice")
     await fill(scene, alice)
@@ -161,7 +143,7 @@ async def test_a_small_edit_is_taken_by_a_full_document_but_not_for_ever(scene: 
     assert scene.room._snapshots.size_bytes < 1.2 * LIMIT
 
 
-@staged(HubOptions(max_document_bytes=LIMIT))
+@staged_with(HubOptions(max_document_bytes=LIMIT))
 async def test_a_viewer_of_a_full_document_reads_on(scene: Scene) -> None:
     alice = await scene.join("alice")
     await fill(scene, alice)
@@ -176,7 +158,7 @@ async def test_a_viewer_of_a_full_document_reads_on(scene: Scene) -> None:
     assert said(viewer.outbox, UPDATE)
 
 
-@staged(HubOptions(max_document_bytes=LIMIT))
+@staged_with(HubOptions(max_document_bytes=LIMIT))
 async def test_http_adds_nothing_to_a_full_document(scene: Scene) -> None:
     alice = await scene.join("alice")
     await fill(scene, alice)
@@ -187,9 +169,9 @@ async def test_http_adds_nothing_to_a_full_document(scene: Scene) -> None:
             await scene.hub.edit(scene.room.document, edit)
 
 
-@staged(HubOptions(max_document_bytes=LIMIT))
+@staged_with(HubOptions(max_document_bytes=LIMIT))
 async def test_a_document_without_a_proven_snapshot_does_not_grow_for_ever(scene: Scene) -> None:
-    scene.workers.snapshots_unproven = True
+    scene.workers.snapshots_unproven = scene.workers.rewriting_unproven = True
     alice = await scene.join("alice")
     for _ in range(200):
         if error_of(alice) is None:
@@ -200,7 +182,7 @@ async def test_a_document_without_a_proven_snapshot_does_not_grow_for_ever(scene
     assert scene.room._snapshots.size_bytes < 2 * LIMIT
 
 
-@staged(HubOptions(max_document_bytes=LIMIT))
+@staged_with(HubOptions(max_document_bytes=LIMIT))
 async def test_until_its_size_is_known_the_log_grows_to_a_bound(scene: Scene) -> None:
     alice = await scene.join("alice")
     scene.log.is_away = True  # so no snapshot is taken

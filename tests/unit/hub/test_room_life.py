@@ -13,7 +13,7 @@ from virtual_time import run, time_passes, turns
 from segue.errors import Deleted, Quarantined, Restarting, SegueError, StartOver
 from segue.hub.hub import Hub
 from segue.hub.options import HubOptions
-from segue.hub.room import Stage
+from segue.hub.stage import Stage
 from segue.wire.messages import Update
 
 
@@ -235,7 +235,7 @@ async def test_a_snapshot_that_fails_or_cannot_be_proven_does_not_hold_the_room(
         device.edit(type_text("hello"))
         await scene.flow()
         device.disconnect()
-        scene.workers.snapshots_unproven = unproven
+        scene.workers.snapshots_unproven = scene.workers.rewriting_unproven = unproven
         scene.log.is_away = not unproven
         await scene.pass_grace()
         scene.log.is_away = False

@@ -20,7 +20,7 @@ from virtual_time import run, time_passes, turns
 
 from segue.document.edits import AddMessage, Author
 from segue.document.views import ViewMessages
-from segue.errors import Overloaded, RefusedUpdate, Restarting, StorageUnavailable
+from segue.errors import Overloaded, RefusedUpdate, Restarting, StartOver, StorageUnavailable
 from segue.hub.hub import Hub
 from segue.hub.options import HubOptions
 from segue.ids import DocumentId, UserId
@@ -175,6 +175,10 @@ class World:
         for document in list(self.workers.open_now):
             self.workers.lose(document)
 
+    def turn_proof(self) -> None:
+        """Has the document differ from its reload, now and then: it is written anew."""
+        self.workers.snapshots_unproven = not self.workers.snapshots_unproven
+
     def take(self) -> None:
         self.log.take()
 
@@ -220,7 +224,7 @@ class World:
             device.to_server.clear()
             assert not isinstance(outbox.error, Overloaded)
             if 4400 <= outbox.error.close_code < 4500:
-                assert isinstance(outbox.error, RefusedUpdate), outbox.error
+                assert isinstance(outbox.error, RefusedUpdate | StartOver), outbox.error
                 device.start_over(self.new_client())
 
     async def step(self) -> None:
@@ -244,6 +248,7 @@ class World:
             (self.lose_message, 1),
             (self.offend, 1),
             (self.kill_worker, 2),
+            (self.turn_proof, 1),
             (self.write_elsewhere, 1),
             (self.turn_storage, 1),
         ]
@@ -255,7 +260,7 @@ class World:
         self.tidy()
 
     async def come_to_rest(self) -> None:
-        self.log.is_away = self.is_full = False
+        self.log.is_away = self.is_full = self.workers.snapshots_unproven = False
         for device in self.robbed:  # only a new connection finds out that its last words got lost
             if device.is_connected:
                 device.disconnect()
@@ -315,6 +320,7 @@ def _check_all_equal(world: World) -> None:
     assert all(message["parent"] in (None, *messages) for message in messages.values())
     for device in world.devices:
         assert messages_of(device.doc) == messages
+        assert device.told_saved <= messages.keys(), "acknowledged and lost"
         assert device.vector == stored.vector
         assert str(device.text) == str(stored.doc.get("text", type=type(device.text)))
         assert device.map.to_py() == stored.doc.get("map", type=type(device.map)).to_py()

@@ -49,6 +49,9 @@ class FakeDocument:
     def snapshot(self) -> bytes:
         return b"snapshot"
 
+    def rewritten(self) -> bytes:
+        return b"rewritten"
+
 
 def accept(submission: Submission) -> Verdict:
     return Accepted(submission.number, ())
