@@ -7,7 +7,6 @@ import encoded as yjs
 import pytest
 from pycrdt import Doc, Map, Text
 from replicas import NOTHING, content_of, reader_of, recorded, send
-from spoiled import ROOT, spoiling
 from test_convergence import Users
 
 from segue.auth.grants import Role
@@ -18,6 +17,7 @@ from segue.document.update import parse
 from segue.document.verdict import Accepted, Refused
 from segue.document.views import ViewChanges, ViewMessages
 from segue.wire.vector import encode_vector
+from spoiling import ROOT, spoiling
 
 SCENARIOS = recorded()
 NEW = 77
