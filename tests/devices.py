@@ -13,6 +13,8 @@ from typing import Any, Literal, Self, cast, get_args
 
 import anyio
 
+from waiting import PATIENCE_S
+
 STOCK = Path(__file__).parent / "stock"
 Dialect = Literal["y-websocket", "hocuspocus"]
 Stock = Literal["y-websocket-2", "y-websocket", "hocuspocus-2", "hocuspocus-3", "hocuspocus"]
@@ -115,14 +117,16 @@ class DeviceHost:
             for (name, stock), answer in zip(named, opened, strict=True)
         ]
 
-    async def equal(self, devices: "Sequence[Device]", timeout_s: float = 20) -> Mapping[str, str]:
+    async def equal(
+        self, devices: "Sequence[Device]", timeout_s: float = PATIENCE_S
+    ) -> Mapping[str, str]:
         """Returns the hashes once all devices hold the same inserts, deletes and content."""
         ids = [device.id for device in devices]
         hashes: Mapping[str, str] = await self.call("equal", ids=ids, timeout=timeout_s)
         return hashes
 
     async def wait_all(
-        self, devices: "Sequence[Device]", timeout_s: float = 20, **until: Any
+        self, devices: "Sequence[Device]", timeout_s: float = PATIENCE_S, **until: Any
     ) -> None:
         """Returns once the conditions hold on every device."""
         ids = [device.id for device in devices]
@@ -183,7 +187,7 @@ class Device:
         summary: Mapping[str, Any] = await self.call("summary")
         return summary
 
-    async def wait(self, timeout_s: float = 20, **until: Any) -> Mapping[str, Any]:
+    async def wait(self, timeout_s: float = PATIENCE_S, **until: Any) -> Mapping[str, Any]:
         """Returns the summary once all conditions hold at one moment."""
         summary: Mapping[str, Any] = await self.call("wait", until=until, timeout=timeout_s)
         return summary

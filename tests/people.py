@@ -18,6 +18,9 @@ from playwright.async_api import (
 
 from segue.auth.grants import Role
 from servers import SegueServer
+from waiting import PATIENCE_S
+
+expect.set_options(timeout=1_000 * PATIENCE_S)
 
 CHROMIUM_ARGUMENTS: Final = ["--no-sandbox", "--host-resolver-rules=MAP segue.test 127.0.0.1"]
 
@@ -84,11 +87,11 @@ class Device:
 
     async def sees(self, *texts: str) -> None:
         """Waits until exactly these messages are shown, in this order."""
-        await expect(self.messages).to_have_text(list(texts), timeout=30_000)
+        await expect(self.messages).to_have_text(list(texts))
 
     async def shows(self, badge: str) -> None:
         """Waits until the badge says so."""
-        await expect(self.badge).to_have_text(badge, timeout=30_000)
+        await expect(self.badge).to_have_text(badge)
 
     async def frame(self, title: str) -> "Device":
         """Gives the device in a frame of the page."""

@@ -5,10 +5,15 @@ from typing import Any
 
 from devices import Device, DeviceHost
 from stored import Stored, read_stored
+from waiting import PATIENCE_S
 
 
 async def assert_settled(
-    host: DeviceHost, dsn: str, session: str, devices: Sequence[Device], timeout_s: float = 30
+    host: DeviceHost,
+    dsn: str,
+    session: str,
+    devices: Sequence[Device],
+    timeout_s: float = PATIENCE_S,
 ) -> Stored:
     """Waits until all devices are saved and equal, then compares them with what is stored."""
     by_dialect = {

@@ -19,8 +19,10 @@ WHERE datname = current_database() AND application_name = 'segue writer'
 """
 EVERY_S = 0.01
 
-PATIENCE_S = 30
-"""Of a wait that a test doesn't bound itself: a timeout from outside may be swallowed by the loop."""
+PATIENCE_S = 60
+"""Of a wait that a test doesn't bound itself: a timeout from outside may be swallowed by the loop.
+
+It only makes failures late: generous enough for a small machine on which other tests run beside."""
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -37,7 +39,7 @@ async def until_it_is(look: Callable[[], Awaitable[bool]], timeout_s: float = PA
             await anyio.sleep(EVERY_S)
 
 
-async def until_a_statement_waits(dsn: str, timeout_s: float = 10) -> None:
+async def until_a_statement_waits(dsn: str, timeout_s: float = PATIENCE_S) -> None:
     """Returns once a statement in this database waits for a lock."""
     connection = await asyncpg.connect(dsn)
 
@@ -51,7 +53,7 @@ async def until_a_statement_waits(dsn: str, timeout_s: float = 10) -> None:
         await connection.close()
 
 
-async def until_a_commit_waits(dsn: str, timeout_s: float = 10) -> None:
+async def until_a_commit_waits(dsn: str, timeout_s: float = PATIENCE_S) -> None:
     """Returns once the server tries again and again to commit something that somebody holds."""
     connection = await asyncpg.connect(dsn)
     attempts = set()
@@ -66,7 +68,7 @@ async def until_a_commit_waits(dsn: str, timeout_s: float = 10) -> None:
         await connection.close()
 
 
-async def until_logged(log: Path, text: str, after: int, timeout_s: float = 30) -> None:
+async def until_logged(log: Path, text: str, after: int, timeout_s: float = PATIENCE_S) -> None:
     """Returns once a log file holds `text` behind byte `after`."""
 
     async def look() -> bool:
@@ -75,7 +77,7 @@ async def until_logged(log: Path, text: str, after: int, timeout_s: float = 30) 
     await _until(look, f"{text!r} is logged", timeout_s)
 
 
-async def until_folded(dsn: str, document: str, timeout_s: float = 30) -> None:
+async def until_folded(dsn: str, document: str, timeout_s: float = PATIENCE_S) -> None:
     """Returns once a document's log is all in its snapshot."""
 
     async def look() -> bool:

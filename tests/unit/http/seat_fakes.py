@@ -20,7 +20,7 @@ from segue.hub.room import DocumentMessage
 from segue.ids import DeviceId, DocumentId, UserId
 from segue.storage.ports import Register
 
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 class FakeRoom:
