@@ -226,12 +226,14 @@ class SegueServer:
         sessions: Mapping[str, Role] | None = None,
         ttl_s: float = 3600,
         device: str = "",
+        scope: str = "",
         now: float | None = None,
     ) -> str:
         """Mints a token of this server."""
         claims = Claims(
             user=UserId(user),
             device=DeviceId(device),
+            scope=scope,
             sessions=None
             if sessions is None
             else {DocumentId(key): role for key, role in sessions.items()},

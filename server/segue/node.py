@@ -23,8 +23,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
-from segue.agents.loading import ModelOptions, load_agent
+from segue.agents.loading import ModelOptions, load_agents
 from segue.agents.port import Agent
+from segue.agents.remote.programs import Programs
 from segue.agents.runner import running_agents
 from segue.auth import tokens
 from segue.auth.attempts import Attempts
@@ -43,6 +44,7 @@ from segue.conversation.sessions import Sessions, SessionServices
 from segue.conversation.share_links import LinkServices, ShareLinks
 from segue.document.verdict import Summary
 from segue.errors import StorageUnavailable
+from segue.http.agent_sockets import AgentSockets
 from segue.http.cors import Cors
 from segue.http.health import OK, Checks, Readiness, health_routes
 from segue.http.openapi import openapi_route
@@ -110,6 +112,7 @@ class Node:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._sockets = SyncSockets(settings.max_sockets_per_address)
+        self._agent_sockets = AgentSockets(self._verify, _wall_clock_s)
         self._seating = Seating()
         self._api = Api()
         self._events: Events | None = None
@@ -129,6 +132,7 @@ class Node:
                 openapi_route(OPERATIONS),
                 WebSocketRoute("/v1/sync/{document:path}", self._sockets.sync),
                 WebSocketRoute("/v1/collab", self._sockets.collab),
+                WebSocketRoute("/v1/agents", self._agent_sockets.endpoint),
                 *page_routes(),
             ],
             middleware=[Middleware(Cors, policy=self._origins)],
@@ -193,8 +197,9 @@ class Node:
         database, lock = await self._lock_database(stack)
         claims = ClaimWriter(database, secrets.randbits(63))
         commits = await stack.enter_async_context(group_commit(claims, held=lock.wait_held))
-        agents = _agents(settings)
-        pool = await stack.enter_async_context(Pool(_pool_options(settings, tuple(agents))))
+        agents, programs = _agents(settings), Programs(settings.remote_agents)
+        names = (*agents, *programs.agents)
+        pool = await stack.enter_async_context(Pool(_pool_options(settings, names)))
         stack.push_async_callback(_drain, commits, database.lease)
         updates = PostgresUpdateLog(database, commits)
         summaries = PostgresSummaries(database)
@@ -211,7 +216,7 @@ class Node:
 
         followers.on_summary = on_summary
         runner = await stack.enter_async_context(
-            running_agents(hub, agents, _wall_clock_ms, _mint_id)
+            running_agents(hub, agents, _wall_clock_ms, _mint_id, programs)
         )
         runner.files = partial(SessionFiles, PostgresFiles(database))
         followers.on_runs = runner.on_runs
@@ -228,6 +233,7 @@ class Node:
         stack.enter_context(self._api.serving(api_services))
         equip = partial(self._equip, hub, register)
         await stack.enter_async_context(self._sockets.serving(equip))
+        stack.enter_context(self._agent_sockets.serving(programs))
         # Not before: whoever comes at the word "ready" is let in.
         self._readiness.checks = partial(_check, database, lock, commits, pool)
         return lock
@@ -339,16 +345,13 @@ async def _drain(commits: GroupCommit, lease: Lease) -> None:
 
 
 def _agents(settings: Settings) -> dict[str, Agent]:
-    if settings.agent_spec is None:
-        return {}
     options = ModelOptions(
         settings.agent_model,
         settings.agent_instructions,
         settings.openai_api_key or "",
         settings.openai_base_url,
     )
-    agent = load_agent(settings.agent_spec, options)
-    return {agent.name: agent}
+    return load_agents(settings.agent_spec, options, settings.remote_agents)
 
 
 def _pool_options(settings: Settings, agents: tuple[str, ...]) -> PoolOptions:

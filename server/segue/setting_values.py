@@ -103,6 +103,11 @@ def secret(raw: str) -> bytes:
     return secret
 
 
+def names(raw: str) -> tuple[str, ...]:
+    """Reads a list of names, each once."""
+    return tuple(dict.fromkeys(raw.replace(",", " ").split()))
+
+
 def origins(raw: str) -> frozenset[Origin]:
     """Reads a list of origins."""
     return frozenset(_origin(entry) for entry in raw.replace(",", " ").split())

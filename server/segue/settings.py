@@ -120,6 +120,13 @@ class Settings:
         values.text,
         "Who answers: `demo`, `openai`, `none`, or `module:factory` of yours. `segue dev` has the demo.",
     )
+    remote_agents: tuple[str, ...] = _from(
+        "SEGUE_REMOTE_AGENTS",
+        "",
+        values.names,
+        "Agents that answer from programs of their own, by name, separated by commas.",
+        example="helper,writer",
+    )
     agent_model: str = _from(
         "SEGUE_AGENT_MODEL", "", values.text, "Model that the agent `openai` asks."
     )

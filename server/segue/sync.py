@@ -11,9 +11,9 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
-from segue.agents import local
+from segue.agents import local, port
 from segue.client import File, Message
 from segue.client import session as live
 from segue.client.address import Token
@@ -188,10 +188,16 @@ class Session:
 class Agent:
     """See `segue.Agent`."""
 
-    def __init__(self, spec: str = "demo", **options: str) -> None:
+    def __init__(self, spec: str | port.Agent = "demo", **options: str) -> None:
         """Builds it."""
         self._inner = local.Agent(spec, **options)
         self.name = self._inner.name
+
+    def serve(
+        self, *, url: str | None = None, token: Token | None = None, at_once: int = 8
+    ) -> NoReturn:
+        """See `segue.Agent.serve`."""
+        _run(self._inner.serve(url=url, token=token, at_once=at_once))
 
     def generate(
         self, history: Sequence[Message], *, profile: Mapping[str, Any] | None = None

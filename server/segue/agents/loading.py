@@ -47,6 +47,24 @@ def load_agent(spec: str, options: ModelOptions = _NO_MODEL) -> Agent:
     return agent  # type: ignore[no-any-return]  # checked above as far as it can be
 
 
+def load_agents(
+    spec: str | None, options: ModelOptions, remote: tuple[str, ...]
+) -> dict[str, Agent]:
+    """Builds the agents inside this server, by name; `remote` are the names of those outside.
+
+    Raises:
+        ConfigurationError: as `load_agent`; or both have one name.
+    """
+    if spec is None:
+        return {}
+    agent = load_agent(spec, options)
+    if agent.name in remote:
+        raise ConfigurationError(
+            f"{agent.name!r} is the name of SEGUE_AGENT and in SEGUE_REMOTE_AGENTS. Rename one of them."
+        )
+    return {agent.name: agent}
+
+
 def _model_agent(options: ModelOptions) -> Agent:
     try:
         openai, agent = (

@@ -1,9 +1,10 @@
-"""An agent that a program runs by itself, beside or without a server's."""
+"""An agent that a program runs by itself: beside a server's, as one of them, or without a server."""
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
+from segue.agents import port
 from segue.agents.loading import ModelOptions, load_agent
 from segue.agents.port import (
     Data,
@@ -22,8 +23,10 @@ from segue.agents.port import (
     TurnMessage,
     TurnSession,
 )
+from segue.agents.remote.serving import Serving
 from segue.agents.turns import entries_of, role_of
 from segue.client import Message, Session
+from segue.client.address import Token, find_address
 from segue.document.writing import Answer
 from segue.errors import InvalidRequest, NotFound
 
@@ -33,14 +36,32 @@ _CUT_OFF: Final = frozenset(("interrupted", "error", "cancelled", "streaming"))
 class Agent:
     """Answers histories and sessions: `demo`, `openai`, or `module:factory` of yours (`segue.agents.port`)."""
 
-    def __init__(self, spec: str = "demo", **options: str) -> None:
-        """Builds it; `openai` takes `model`, `instructions`, `api_key` and `base_url`.
+    def __init__(self, spec: str | port.Agent = "demo", **options: str) -> None:
+        """Builds it, or takes one; `openai` takes `model`, `instructions`, `api_key` and `base_url`.
 
         Raises:
             ConfigurationError: there is no such agent, or it lacks something.
         """
-        self._agent = load_agent(spec, ModelOptions(**options))
+        self._agent = load_agent(spec, ModelOptions(**options)) if isinstance(spec, str) else spec
         self.name = self._agent.name
+
+    async def serve(
+        self, *, url: str | None = None, token: Token | None = None, at_once: int = 8
+    ) -> NoReturn:
+        """Answers in all sessions whose responder is the token's agent, `at_once` of them at a time.
+
+        The server gives it each turn, as it does to an agent inside: tools, approvals and what is
+        remembered work the same. Several programs may serve one agent: they share its turns, and where
+        one dies another can go on (`when_interrupted`). It comes back by itself after the server was
+        away, and never returns; cancelling it interrupts what it answers. Code that keeps the event loop
+        busy for six seconds counts as dead.
+
+        Raises:
+            Unauthenticated: there is no token, or a bad one.
+            Forbidden: the token is no agent's, or no agent of its name is expected.
+            SegueError: the server refuses it for good; the text says why.
+        """
+        await Serving(self._agent, find_address(url, token), at_once).run()
 
     async def generate(
         self, history: Sequence[Message], *, profile: Mapping[str, Any] | None = None

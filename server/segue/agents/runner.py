@@ -1,13 +1,15 @@
 """Runs agents: their answers stream into the documents, where every device sees them.
 
-    told of a run whose turn it is -> waiting for the one before to let go -> running -> ended in the document
+    told of a run whose turn it is -> waiting for the one before to let go, and for an agent to have room
+        -> running -> ended in the document
 
 Invariants:
 1. A session has one run at a time. Whose turn it is, the document says.
 2. Whether a run goes on is decided in the document: what is written to one that has ended is
    refused, and then its agent is stopped.
 3. What can't be stored now is tried again; meanwhile the agent waits.
-4. A run that is active in a document and isn't known here was cut off by a crash: interrupted.
+4. A run that is active in a document and isn't known here was cut off by a crash: interrupted. So is one
+   whose agent's program is lost.
 """
 
 import asyncio
@@ -21,8 +23,10 @@ import structlog
 
 from segue.agents.batches import AgentFailed, Batch, Batches
 from segue.agents.composing import Composer
-from segue.agents.port import Agent, NoFiles, Turn, TurnFiles
-from segue.agents.turns import turn_of
+from segue.agents.port import Agent, NoFiles, TurnFiles
+from segue.agents.remote.programs import ProgramLost, Programs
+from segue.agents.seats import Seat, Seats
+from segue.agents.turns import Given
 from segue.conversation.ports import Documents
 from segue.document.edits import ContinueRun, Edit, EndRun, StartRun
 from segue.document.verdict import Run
@@ -77,13 +81,13 @@ class Runner:
     def __init__(
         self,
         documents: Documents,
-        agents: Mapping[str, Agent],
+        seats: Seats,
         clock_ms: Callable[[], int],
         mint: Callable[[], str],
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._documents = documents
-        self._agents = agents
+        self._seats = seats
         self._clock_ms = clock_ms
         self._mint = mint
         self._tasks = tasks
@@ -146,14 +150,11 @@ class Runner:
     async def _serve(self, document: DocumentId, line: _Line) -> None:
         await asyncio.sleep(0)  # `on_runs` has told all
         while line.waiting:
-            async with self._slots:
-                run = line.waiting.pop(next(iter(line.waiting)), None) if line.waiting else None
-                if run is None:
-                    break
-                line.running = run
-                line.work = self._tasks.create_task(self._work(document, run), name=f"run {run.id}")
-                await asyncio.wait({line.work})
-                line.running = line.work = None
+            run = line.waiting.pop(next(iter(line.waiting)))
+            line.running = run
+            line.work = self._tasks.create_task(self._work(document, run), name=f"run {run.id}")
+            await asyncio.wait({line.work})
+            line.running = line.work = None
         if self._lines.get(document) is line:
             del self._lines[document]
 
@@ -164,7 +165,9 @@ class Runner:
             if run.status == "active":
                 await self._end(work, "interrupted")
             else:
-                await self._answer(work)
+                # In this order: who waits for a program that isn't there takes no slot from others.
+                async with self._seats.taken(run.agent, document) as seat, self._slots:
+                    await self._answer(work, seat)
         except asyncio.CancelledError:
             if self._is_closing:
                 await self._end(work, "interrupted")
@@ -175,7 +178,7 @@ class Runner:
             log.exception("run.failed", document=document, run=run.id)
             await self._end(work, "error", _FAILED)
 
-    async def _answer(self, work: _Work) -> None:
+    async def _answer(self, work: _Work, seat: Seat) -> None:
         run = work.run
         try:
             await self._write(work.document, StartRun(run.id, work.attempt, self._clock_ms()))
@@ -187,10 +190,14 @@ class Runner:
             await self._end(work, "interrupted")
             return
         profile = await self._profile(view.history[-1].author.id)
-        turn = turn_of(work.document, view, profile, self.files(work.document))
+        files = self.files(work.document)
         try:
-            has_asked = await self._stream(work, turn)
+            has_asked = await self._stream(work, seat, Given(work.document, view, profile, files))
         except AgentFailed as failure:
+            if isinstance(failure.__cause__, ProgramLost):
+                log.warning("run.program_lost", document=work.document, run=run.id, agent=run.agent)
+                await self._end(work, "interrupted")
+                return
             log.warning("run.agent_failed", document=work.document, run=run.id, exc_info=failure)
             await self._end(work, "error", str(failure)[:_MAX_ERROR] or _FAILED)
         except RefusedUpdate as error:
@@ -200,12 +207,13 @@ class Runner:
         else:
             await self._end(work, "suspended" if has_asked else "done")
 
-    async def _stream(self, work: _Work, turn: Turn) -> bool:
+    async def _stream(self, work: _Work, seat: Seat, given: Given) -> bool:
         """Writes the answer as it comes, and tells whether people have to decide.
 
         The agent has stopped when this ends, in whatever way.
         """
-        batches = Batches(self._agents[work.run.agent].respond(turn))
+        turn = given.turn
+        batches = Batches(seat.respond(given))
         composer = Composer(turn.parts)
         reading = self._tasks.create_task(batches.read(), name=f"agent of {work.run.id}")
         written_bytes = len(turn.written.encode())
@@ -268,10 +276,14 @@ async def running_agents(
     agents: Mapping[str, Agent],
     clock_ms: Callable[[], int],
     mint: Callable[[], str],
+    programs: Programs | None = None,
 ) -> AsyncIterator[Runner]:
-    """Runs agents for the time of the context; what runs at its end is interrupted."""
+    """Runs agents for the time of the context, those of `programs` too.
+
+    What runs at its end is interrupted.
+    """
     async with asyncio.TaskGroup() as tasks:
-        runner = Runner(documents, agents, clock_ms, mint, tasks)
+        runner = Runner(documents, Seats(agents, programs), clock_ms, mint, tasks)
         try:
             yield runner
         finally:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal, cast
 
 import msgspec
@@ -28,6 +29,24 @@ _ROLES: Final[Mapping[str, Literal["assistant", "system"]]] = {
     "assistant": "assistant",
     "system": "system",
 }
+
+
+_NO_FILES: Final = NoFiles()
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a turn is made of, as the documents show it: it can be sent elsewhere as it is."""
+
+    document: DocumentId
+    view: TurnView
+    profile: Mapping[str, Mapping[str, object]]
+    files: TurnFiles = _NO_FILES
+
+    @property
+    def turn(self) -> Turn:
+        """The turn, for the agent."""
+        return turn_of(self.document, self.view, self.profile, self.files)
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -57,9 +76,6 @@ class _File(msgspec.Struct, frozen=True):
     media_type: str = ""
     name: str = ""
     size: int = 0
-
-
-_NO_FILES: Final = NoFiles()
 
 
 def turn_of(

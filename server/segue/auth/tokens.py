@@ -30,6 +30,9 @@ LEEWAY_S: Final = 5
 
 NO_DEVICE: Final = DeviceId("")
 
+AGENT_SCOPE: Final = "agent"
+"""The `scope` that lets a program answer wherever its `sub` is the agent that is asked."""
+
 _ALGORITHM: Final = "HS256"
 
 # No controls and no surrogates: the text goes to Postgres and to logs as it is.

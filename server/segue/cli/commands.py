@@ -11,7 +11,7 @@ import structlog
 
 from segue import app
 from segue.auth.grants import Role
-from segue.auth.tokens import Claims, mint, verify
+from segue.auth.tokens import AGENT_SCOPE, Claims, mint, verify
 from segue.cli.listening import listen, listen_from, port_of
 from segue.cli.logs import configure_logging
 from segue.cli.secret import kept_secret, secret_path
@@ -128,10 +128,21 @@ def _seconds(_context: object, _parameter: object, text: str) -> float:
 )
 @click.option("--device", default="", help="The device it is for.")
 @click.option("--name", default="", help="The name that others see.")
-def token(
-    user: str, session: tuple[str, ...], role: str | None, ttl: float, device: str, name: str
+@click.option("--agent", is_flag=True, help="For a program that answers as the agent of this name.")
+def token(  # noqa: PLR0913 - its options
+    user: str,
+    session: tuple[str, ...],
+    role: str | None,
+    ttl: float,
+    device: str,
+    name: str,
+    *,
+    agent: bool,
 ) -> None:
     """Prints a token, on the last line of its output."""
+    if agent and role not in (None, Role.AGENT):
+        raise click.UsageError("An agent's role is agent: leave --role out.")
+    role = Role.AGENT if agent and session else role
     if role and not session:
         raise click.UsageError(
             "--role belongs to a --session; without one the user's own roles hold."
@@ -141,6 +152,7 @@ def token(
         user=UserId(user),
         device=DeviceId(device),
         name=name,
+        scope=AGENT_SCOPE if agent else "",
         sessions={DocumentId(each): granted for each in session} or None,
     )
     settings = load()
@@ -171,6 +183,8 @@ def _mint(secret: bytes, claims: Claims, now: datetime, ttl_s: float) -> str:
 
 def _about(claims: Claims, role: Role, ends: datetime, settings: Settings) -> str:
     reach = f"{role} of {', '.join(claims.sessions)}" if claims.sessions else "all they may open"
+    if claims.scope == AGENT_SCOPE and not claims.sessions:
+        reach = "answers wherever it is the responder"
     key = "SEGUE_SECRET" if settings.secret else str(secret_path(settings.data).absolute())
     return f"For {claims.user}: {reach}, until {ends:%Y-%m-%d %H:%M} UTC. Signed with {key}."
 

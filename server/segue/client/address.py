@@ -41,6 +41,11 @@ class Address:
         """The server's address for requests."""
         return "http" + self.url.removeprefix("ws").removesuffix(_COLLAB)
 
+    @property
+    def agents_url(self) -> str:
+        """The address for programs that answer as agents."""
+        return self.url.removesuffix(_COLLAB) + "/v1/agents"
+
     async def fresh_token(self) -> str:
         """Gives the token to connect with now.
 

@@ -11,12 +11,12 @@ from fastapi import Depends, FastAPI
 from starlette.applications import Starlette
 
 from asgi import ask
-from segue import Session
+from segue import Agent, Session
 from segue.auth.grants import Role
 from segue.errors import SegueError
 from segue.http.problems import on_error
 from segue.integrations.starlette import in_session
-from servers import SegueServer
+from servers import PostgresServer, SegueServer
 from waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -126,6 +126,26 @@ async def test_the_code_assistant_edits_what_it_wrote_while_a_person_types(
 
 def answered(session: Session) -> int:
     return sum(m.author_id == "coder" and m.status == "complete" for m in session.messages)
+
+
+async def test_the_calculator_answers_as_a_program_of_its_own(
+    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from remote_agent import Calculator
+
+    async with SegueServer.started(
+        tmp_path, database_url=await postgres.new_database(), SEGUE_REMOTE_AGENTS="calculator"
+    ) as server:
+        monkeypatch.setenv("SEGUE_URL", server.url)
+        token = server.token("calculator", scope="agent")
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(Agent(Calculator()).serve(token=token))
+            alice = server.token("alice")
+            async with await Session.create(responder="calculator", token=alice) as session:
+                for asked, said in (("2 * (3 + 4)", "That is 14."), ("x", "Give me a sum")):
+                    await session.add_message("user", asked)
+                    await until(lambda: session.messages[-1].text.startswith(said))  # noqa: B023 - awaited at once
+            serving.cancel()
 
 
 async def test_the_travel_planner_knows_where_from_and_when_back(
