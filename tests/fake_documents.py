@@ -7,18 +7,29 @@ from dataclasses import dataclass, field
 import msgspec
 
 from segue.conversation.ports import Documents
-from segue.document.edits import AddMessage, Edit, SetSession, StopRun
+from segue.document.edits import (
+    AddMessage,
+    Edit,
+    ImportedMessage,
+    ImportTranscript,
+    SetSession,
+    StopRun,
+)
 from segue.document.feed import BEGINNING
 from segue.document.views import (
     Changes,
+    HistoryPage,
     MessagesPage,
     MessageView,
+    RecordView,
     RunView,
     SessionView,
     View,
     ViewChanges,
+    ViewHistory,
     ViewMessage,
     ViewMessages,
+    ViewRecord,
     ViewRun,
     ViewSession,
 )
@@ -55,27 +66,17 @@ class FakeDocuments(Documents):
                     found.settings = msgspec.json.decode(edit.settings)
             case AddMessage():
                 found.messages.setdefault(edit.id, _stored(found, edit))
+            case ImportTranscript():
+                found.title = edit.title
+                found.settings = msgspec.json.decode(edit.settings or b"{}")
+                for each in edit.messages:
+                    found.messages[each.id] = _imported(each, len(found.messages) + 1)
             case StopRun(run):
                 found.runs[run] = msgspec.structs.replace(found.runs[run], status="cancelled")
 
     async def view(self, document: DocumentId, view: View) -> bytes:
         await self._begin()
-        found = self.open[document]
-        messages = list(found.messages.values())
-        match view:
-            case ViewSession():
-                head = messages[-1].id if messages else None
-                shown = SessionView(found.title, head, len(messages), found.settings)
-                return msgspec.json.encode(shown)
-            case ViewMessage(id):
-                return msgspec.json.encode(found.messages.get(id))
-            case ViewRun(id):
-                return msgspec.json.encode(found.runs.get(id))
-            case ViewMessages(limit, before):
-                older = [each for each in messages if before is None or (each.seq or 0) < before]
-                return msgspec.json.encode(MessagesPage(older[-limit:], len(older) > limit))
-            case ViewChanges():
-                return msgspec.json.encode(Changes([], BEGINNING, has_more=False))
+        return msgspec.json.encode(_answer(self.open[document], view))
 
     def end(self, document: DocumentId, error: SegueError) -> None:
         self.ended.append((document, error))
@@ -86,6 +87,43 @@ class FakeDocuments(Documents):
             raise self.failing
         if self.stuck:
             await asyncio.Event().wait()
+
+
+def _answer(found: FakeDocument, view: View) -> object:
+    messages = list(found.messages.values())
+    shown: object = None
+    match view:
+        case ViewSession():
+            head = messages[-1].id if messages else None
+            shown = SessionView(found.title, head, len(messages), found.settings)
+        case ViewMessage(id):
+            shown = found.messages.get(id)
+        case ViewRun(id):
+            shown = found.runs.get(id)
+        case ViewMessages(limit, before):
+            older = [each for each in messages if before is None or (each.seq or 0) < before]
+            shown = MessagesPage(older[-limit:], len(older) > limit)
+        case ViewHistory(after):
+            shown = HistoryPage(messages[after:], list(found.messages), has_more=False)
+        case ViewRecord():
+            shown = RecordView({}, {})
+        case ViewChanges():
+            shown = Changes([], BEGINNING, has_more=False)
+    return shown
+
+
+def _imported(edit: ImportedMessage, seq: int) -> MessageView:
+    return MessageView(
+        id=edit.id,
+        role=edit.role,
+        author=edit.author,
+        created_at=edit.created_at,
+        seq=seq,
+        parent=edit.parent,
+        status=edit.status,
+        parts=[msgspec.json.decode(part) for part in edit.parts],
+        metadata=None if edit.metadata is None else msgspec.json.decode(edit.metadata),
+    )
 
 
 def _stored(document: FakeDocument, edit: AddMessage) -> MessageView:

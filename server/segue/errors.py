@@ -137,6 +137,12 @@ class InvalidJson(InvalidRequest):
     code = "invalid_json"
 
 
+class InvalidTranscript(InvalidRequest):
+    """A file that is no conversation, or not the whole of one."""
+
+    code = "invalid_transcript"
+
+
 class UnsupportedMediaType(InvalidRequest):
     """A body of a type that nobody reads here."""
 

@@ -42,6 +42,7 @@ from segue.conversation.messages import Messages
 from segue.conversation.runs import Runs
 from segue.conversation.sessions import Sessions, SessionServices
 from segue.conversation.share_links import LinkServices, ShareLinks
+from segue.conversation.transfers import Transfers
 from segue.document.verdict import Summary
 from segue.errors import StorageUnavailable
 from segue.http.agent_sockets import AgentSockets
@@ -269,8 +270,10 @@ class Node:
             _mint_id,
             settings.max_file_bytes,
         )
+        sessions = Sessions(services)
         return ApiServices(
-            sessions=Sessions(services),
+            sessions=sessions,
+            transfers=Transfers(services, sessions, _wall_clock_ms, settings.max_document_bytes),
             messages=Messages(services, _wall_clock_ms),
             events=events,
             files=Files(files),

@@ -82,26 +82,39 @@ class Sessions:
             IdempotencyMismatch: the key was used with another content.
             SegueError: no right to it, or it can't be done now.
         """
-        document = self._id_of(claims, new, key)
-        check_may_create(claims, document)
+        document = self.id_of(claims, new.id, key)
         wanted = SetSession(new.title or None, new.settings)
         request = hashlib.sha256(msgspec.json.encode(wanted)).digest()
+        access, is_new = await self.register(claims, new.id, document, request)
+        if not is_new:
+            # It may have died in between. What was changed since then stays.
+            wanted = _missing(await self._view(document), wanted)
+        await self._set(document, wanted)
+        return await self.state(claims, access), is_new
+
+    async def register(
+        self, claims: Claims, id: str | None, document: DocumentId, request: bytes
+    ) -> tuple[Access, bool]:
+        """Creates an empty session with the id of `id_of`; tells also whether it is new.
+
+        It is not if a request with the same hash created it before.
+
+        Raises:
+            Conflict: the id is in use.
+            IdempotencyMismatch: the key was used with another content.
+            SegueError: no right to it, or it can't be done now.
+        """
+        check_may_create(claims, document)
         creation = await self._register.create_session(document, claims.user, request)
         access = await open_session(self._register, claims, document, create=False)
-        match creation:
-            case Creation.CREATED:
-                await self._set(document, wanted)
-            case Creation.REPEATED:
-                # It may have died in between. What was changed since then stays.
-                await self._set(document, _missing(await self._view(document), wanted))
-            case Creation.TAKEN if new.id is None:
-                raise IdempotencyMismatch(
-                    "This Idempotency-Key created a session with another content. "
-                    "Repeat the same content, or choose a new key."
-                )
-            case Creation.TAKEN:
-                raise Conflict("You have a session with this id. Use it, or choose another id.")
-        return await self._state(claims, access), creation is Creation.CREATED
+        if creation is not Creation.TAKEN:
+            return access, creation is Creation.CREATED
+        if id is not None:
+            raise Conflict("You have a session with this id. Use it, or choose another id.")
+        raise IdempotencyMismatch(
+            "This Idempotency-Key created a session with another content. "
+            "Repeat the same content, or choose a new key."
+        )
 
     async def list(
         self, claims: Claims, behind: ListPosition | None, limit: int
@@ -117,7 +130,7 @@ class Sessions:
             SegueError: no right to it, or it can't be read now.
         """
         access = await open_session(self._register, claims, name, create=False)
-        return await self._state(claims, access)
+        return await self.state(claims, access)
 
     async def update(self, claims: Claims, name: str, change: SetSession) -> SessionState:
         """Sets title or settings, and gives the session.
@@ -127,7 +140,7 @@ class Sessions:
         """
         access = await open_for_writing(self._register, claims, name)
         await self._documents.edit(access.document, change)
-        return await self._state(claims, access)
+        return await self.state(claims, access)
 
     async def delete(self, claims: Claims, name: str) -> None:
         """Deletes a session for everybody, with all its content; its id is never used again.
@@ -144,13 +157,23 @@ class Sessions:
             return
         if access.role is not Role.OWNER:
             raise Forbidden("Only its owner may delete a session. Ask the owner.")
-        await self._register.delete(access.document)
-        self._documents.end(access.document, Deleted(_DELETED))
-        await self._services.summaries.changed(access.document)
+        await self.bury(access.document)
 
-    def _id_of(self, claims: Claims, new: NewSession, key: str | None) -> DocumentId:
-        if new.id is not None:
-            return named_session(new.id)
+    async def bury(self, document: DocumentId) -> None:
+        """Deletes a session, whoever asks for it."""
+        await self._register.delete(document)
+        self._documents.end(document, Deleted(_DELETED))
+        await self._services.summaries.changed(document)
+
+    def id_of(self, claims: Claims, id: str | None, key: str | None) -> DocumentId:
+        """Gives the id that a new session gets: the one asked for, one that follows from `key`, or any.
+
+        Raises:
+            InvalidName: it can't be one.
+            Forbidden: the token is for single sessions, and none is named.
+        """
+        if id is not None:
+            return named_session(id)
         if claims.sessions is not None:
             raise Forbidden("This token is for single sessions. Name one that it lists as `id`.")
         if key is None:
@@ -161,7 +184,8 @@ class Sessions:
         if wanted != SetSession():
             await self._documents.edit(document, wanted)
 
-    async def _state(self, claims: Claims, access: Access) -> SessionState:
+    async def state(self, claims: Claims, access: Access) -> SessionState:
+        """Gives an opened session."""
         content = await self._view(access.document)
         only = {access.document: access.role}
         rows = await self._register.list_sessions(claims.user, only, None, 1)

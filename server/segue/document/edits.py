@@ -108,4 +108,47 @@ class ListSessions(msgspec.Struct, frozen=True, tag="list_sessions"):
     sessions: dict[str, JsonValue]
 
 
-Edit = AddMessage | SetSession | ListSessions | StartRun | ContinueRun | EndRun | StopRun
+class ImportedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message of a transcript. `parent` is one before it, or None; parts and metadata are JSON.
+
+    A part is an object; the `text` of one of type "text" or "reasoning" is merged as a Y.Text.
+    """
+
+    id: str
+    role: str
+    author: Author
+    created_at: int
+    parts: tuple[JsonValue, ...]
+    status: str = "complete"
+    parent: str | None = None
+    supersedes: str | None = None
+    run: str | None = None
+    metadata: JsonValue | None = None
+
+
+class ImportTranscript(msgspec.Struct, frozen=True, tag="import_transcript"):
+    """Fills an empty session with a conversation, in this order; nobody answers any of it.
+
+    `by` is who asked for it. `context` and `runs` are entries as JSON objects, by key or id; the runs
+    have ended. A session that has these messages already is left as it is.
+    """
+
+    by: UserId
+    messages: tuple[ImportedMessage, ...]
+    head: str | None = None
+    title: str = ""
+    settings: JsonValue | None = None
+    context: dict[str, JsonValue] = {}
+    runs: dict[str, JsonValue] = {}
+
+
+Edit = (
+    AddMessage
+    | SetSession
+    | ListSessions
+    | StartRun
+    | ContinueRun
+    | EndRun
+    | StopRun
+    | ImportTranscript
+)

@@ -17,16 +17,20 @@ from segue.document.runs import run_at
 from segue.document.schema import CONTEXT, MESSAGES, PROFILE, RUNS, SESSION, SETTINGS, SUPERSEDES
 from segue.document.views import (
     MAX_PAGE,
+    HistoryPage,
     MessagesPage,
     MessageView,
+    RecordView,
     RunView,
     SessionView,
     TurnView,
     View,
     ViewChanges,
+    ViewHistory,
     ViewMessage,
     ViewMessages,
     ViewProfile,
+    ViewRecord,
     ViewRun,
     ViewSession,
     ViewTurn,
@@ -54,6 +58,10 @@ def answer(root: Roots, conversation: Conversation, feed: Feed, view: View) -> b
             found = _turn(root, conversation, run)
         case ViewRun(id):
             found = _run(root, id)
+        case ViewHistory():
+            found = _history_page(root, conversation, view)
+        case ViewRecord():
+            found = RecordView(_entries(root, CONTEXT), _entries(root, RUNS))
         case ViewProfile():
             found = _entries(root, PROFILE)
         case ViewChanges():
@@ -91,6 +99,28 @@ def _page(root: Roots, conversation: Conversation, before: int | None, limit: in
     return MessagesPage([view for view in views if view is not None], len(ids) > len(page))
 
 
+def _history_page(root: Roots, conversation: Conversation, view: ViewHistory) -> HistoryPage:
+    sequencer = conversation.sequencer
+    waiting = [*sequencer.after(view.after)]
+    page: list[MessageView] = []
+    size = taken = 0
+    for message in waiting:
+        shown = _message(root, conversation, message, has_versions=False)
+        if shown is not None:
+            page.append(shown)
+            size += len(msgspec.json.encode(shown))
+        taken += 1
+        if size >= view.max_bytes:
+            break
+    has_more = taken < len(waiting)
+    if not has_more:
+        unplaced = dict.fromkeys((*_in_line(root, conversation), *sequencer.unseen))
+        views = [_message(root, conversation, message) for message in unplaced]
+        page += [shown for shown in views if shown is not None]
+    active = set(sequencer.path(None, sys.maxsize))
+    return HistoryPage(page, [each.id for each in page if each.id in active], has_more)
+
+
 def _in_line(root: Roots, conversation: Conversation) -> list[str]:
     runs = [run_at(root, run) or {} for run in conversation.runs.open]
     asked = [_text(run.get("reply_to")) for run in runs]
@@ -104,12 +134,15 @@ def history(root: Roots, conversation: Conversation) -> list[MessageView]:
     return [view for view in views if view is not None]
 
 
-def _message(root: Roots, conversation: Conversation, message: str) -> MessageView | None:
+def _message(
+    root: Roots, conversation: Conversation, message: str, *, has_versions: bool = True
+) -> MessageView | None:
+    """`has_versions`: costs the number of versions, of each of them."""
     value = plain(root(MESSAGES).get(message))
     if not isinstance(value, dict):
         return None
     spot = conversation.sequencer.spot(message)
-    versions = [] if spot is None else conversation.sequencer.versions(message)
+    versions = [] if spot is None or not has_versions else conversation.sequencer.versions(message)
     status = _text(value.get("status"))
     if spot is None:
         status = "queued" if message in conversation.runs.open else "sending"

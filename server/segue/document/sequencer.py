@@ -84,6 +84,10 @@ class Sequencer:
         """
         return self._up_from(self.head, before, limit)
 
+    def after(self, seq: int) -> list[str]:
+        """Gives all ids with a seq above `seq`, by it; O(all messages)."""
+        return self._by_seq(each for each, spot in self._spots.items() if spot.seq > seq)
+
     def path_to(self, message: str, limit: int) -> list[str]:
         """Gives the last `limit` ids of the path that ends with a message, oldest first."""
         return self._up_from(message if message in self._spots else None, None, limit)
@@ -147,6 +151,19 @@ class Sequencer:
             return
         self._stamp(message, value, self.head)
         self._head = message
+
+    def adopt(
+        self, root: Roots, places: Iterable[tuple[str, str | None]], head: str | None
+    ) -> None:
+        """Gives messages of an import their places, in this order, each behind a parent before it."""
+        messages = root(MESSAGES)
+        message = None
+        for message, parent in places:
+            self._known.last_seq += 1
+            spot = Spot(self._known.last_seq, parent)
+            self._place(message, spot)
+            _write(_map_at(messages, message), spot)
+        self._head = head if head in self._spots else message
 
     def place_answer(self, root: Roots, answer: str, reply_to: str) -> None:
         """Gives an answer its place: on the path that people see, unless they left what it replies to."""

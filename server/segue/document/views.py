@@ -42,6 +42,20 @@ class ViewRun(msgspec.Struct, frozen=True, tag="run"):
     id: str
 
 
+class ViewHistory(msgspec.Struct, frozen=True, tag="history"):
+    """Asks for messages of all versions with a `seq` above `after`, oldest first; some of them.
+
+    Answered by a `HistoryPage` of at least one, and beyond that of about `max_bytes` at most.
+    """
+
+    after: int
+    max_bytes: int = 1 << 20
+
+
+class ViewRecord(msgspec.Struct, frozen=True, tag="record"):
+    """Asks for what a session holds beside its messages; answered by a `RecordView`."""
+
+
 class ViewProfile(msgspec.Struct, frozen=True, tag="profile"):
     """Asks a home for what is known of its user; answered by entries as in a session's context."""
 
@@ -64,7 +78,17 @@ class ViewChanges(msgspec.Struct, frozen=True, tag="changes"):
     seen: dict[str, Seen] = {}
 
 
-View = ViewMessages | ViewMessage | ViewSession | ViewTurn | ViewRun | ViewProfile | ViewChanges
+View = (
+    ViewMessages
+    | ViewMessage
+    | ViewSession
+    | ViewTurn
+    | ViewRun
+    | ViewHistory
+    | ViewRecord
+    | ViewProfile
+    | ViewChanges
+)
 
 
 class MessageView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -97,6 +121,24 @@ class MessagesPage(msgspec.Struct, frozen=True):
 
     messages: list[MessageView]
     has_more: bool
+
+
+class HistoryPage(msgspec.Struct, frozen=True):
+    """Messages of all versions by `seq`, without their `versions`. `active`: the ids on the active path.
+
+    The last page ends with what has no `seq` yet, in addition.
+    """
+
+    messages: list[MessageView]
+    active: list[str]
+    has_more: bool
+
+
+class RecordView(msgspec.Struct, frozen=True):
+    """A session's context and runs: entries by key, and by id."""
+
+    context: dict[str, dict[str, object]]
+    runs: dict[str, dict[str, object]]
 
 
 class SessionView(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from segue.document.edits import (
     ContinueRun,
     Edit,
     EndRun,
+    ImportTranscript,
     ListSessions,
     NewPart,
     SetSession,
@@ -18,6 +19,7 @@ from segue.document.edits import (
     StopRun,
 )
 from segue.document.gate import Touched
+from segue.document.importing import prepare_import
 from segue.document.run_writer import Change, prepare_run
 from segue.document.schema import (
     MESSAGES,
@@ -43,6 +45,8 @@ def prepare(root: Roots, conversation: Conversation, edit: Edit) -> Change | Non
             return _set_session(root, edit)
         case ListSessions():
             return _list_sessions(root, edit)
+        case ImportTranscript():
+            return prepare_import(root, conversation, edit)
         case StartRun() | ContinueRun() | EndRun() | StopRun():
             return prepare_run(root, conversation, edit)
 

@@ -6,8 +6,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from segue.document.kept import MAX_INTEGER
 from segue.errors import InvalidRequest
-from segue.http.shapes import MAX_INTEGER, Millis, millis
+from segue.http.shapes import Millis, millis
 from segue.ids import FILE_PATTERN
 from segue.storage.file_ports import StoredFile
 

@@ -26,6 +26,7 @@ from segue.conversation.messages import Messages
 from segue.conversation.runs import Runs
 from segue.conversation.sessions import Sessions
 from segue.conversation.share_links import ShareLinks
+from segue.conversation.transfers import Transfers
 from segue.errors import Restarting, SegueError, StorageUnavailable, TooMany, Unauthenticated
 from segue.http.file_body import FileBody
 from segue.http.incoming import bearer_token, idempotency_key, read_body, read_query
@@ -110,6 +111,7 @@ class ApiServices:
     events: Events
     files: Files
     downloads: Quota[UserId]
+    transfers: Transfers
     verify: Callable[[str], Claims]
     max_body_bytes: int
     patience_s: float = PATIENCE_S

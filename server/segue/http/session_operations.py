@@ -13,6 +13,7 @@ from segue import errors
 from segue.conversation.messages import NewMessage
 from segue.conversation.sessions import NewSession
 from segue.document.edits import SetSession
+from segue.document.kept import check_kept
 from segue.document.steps import JsonValue
 from segue.document.views import MessagesPage, MessageView, RunView
 from segue.errors import InvalidRequest
@@ -22,6 +23,7 @@ from segue.http.file_operations import FILE_OPERATIONS
 from segue.http.file_shapes import check_file
 from segue.http.operations import AnyOperation, ApiServices, Call, Nothing, Operation, Reply
 from segue.http.sharing_operations import SHARING_OPERATIONS
+from segue.http.transfer_operations import TRANSFER_OPERATIONS
 from segue.ids import session_id
 from segue.storage.ports import ListedSession, ListPosition
 
@@ -73,7 +75,7 @@ async def add_message(services: ApiServices, call: Call[Nothing, shapes.AddMessa
     """Adds a message."""
     body = call.body
     metadata = _given(body.metadata)
-    shapes.check_kept(metadata, "metadata")
+    check_kept(metadata, "metadata")
     new = NewMessage(
         parts=_parts(body),
         id=_given(body.id),
@@ -183,6 +185,7 @@ OPERATIONS: Final[Sequence[AnyOperation]] = (
         answers={HTTPStatus.OK: RunView},
         errors=(*_IN_SESSION, errors.NotFound, errors.RefusedUpdate),
     ),
+    *TRANSFER_OPERATIONS,
     *SHARING_OPERATIONS,
     *FILE_OPERATIONS,
     FOLLOW_EVENTS,
@@ -196,7 +199,7 @@ def _given(value: Value | UnsetType) -> Value | None:
 def _settings(value: shapes.Object | UnsetType) -> JsonValue | None:
     if isinstance(value, UnsetType):
         return None
-    shapes.check_kept(value, "settings")
+    check_kept(value, "settings")
     return msgspec.json.encode(value)
 
 
@@ -218,7 +221,7 @@ def _check_part(part: shapes.Object, field: str) -> None:
         raise InvalidRequest(f'`{field}` is of type "text" and has no `text`. Send it as a string.')
     if part["type"] == "file":
         check_file(part, field)
-    shapes.check_kept(part, field)
+    check_kept(part, field)
 
 
 def _cursor(row: ListedSession) -> str:

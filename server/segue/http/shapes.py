@@ -10,16 +10,10 @@ from msgspec import UNSET, Meta, UnsetType
 from segue.auth.grants import Role
 from segue.conversation.sessions import SessionState
 from segue.document.edits import MAX_TITLE
+from segue.document.kept import MAX_INTEGER
 from segue.document.views import MAX_PAGE
-from segue.errors import InvalidRequest
 from segue.ids import ID_PATTERN
 from segue.storage.ports import ListedSession
-
-MAX_INTEGER: Final = 2**53
-"""Numbers are doubles for every Yjs client: beyond this, integers would not stay what they are."""
-
-MAX_DEPTH: Final = 12
-"""Of JSON that is kept in a document."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -123,35 +117,6 @@ def session(state: SessionState) -> Session:
         content.head,
         content.settings,
     )
-
-
-def check_kept(value: object, field: str) -> None:
-    """Does nothing for JSON that a document gives back as it came.
-
-    Raises:
-        InvalidRequest: it would be changed, or is too deep.
-    """
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        if any(_is_changed(each) for each in level):
-            raise InvalidRequest(
-                f"`{field}` has an integer beyond 2^53, which can't be kept exactly. "
-                "Send it as a string."
-            )
-        level = [inner for each in level for inner in _inside(each)]
-        if not level:
-            return
-    raise InvalidRequest(f"`{field}` is nested over {MAX_DEPTH} levels. Send it flatter.")
-
-
-def _is_changed(value: object) -> bool:
-    return isinstance(value, int) and abs(value) > MAX_INTEGER
-
-
-def _inside(value: object) -> Sequence[object]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else ()
 
 
 def millis(time: datetime) -> Millis:

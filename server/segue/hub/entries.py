@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from segue.auth.grants import Role
 from segue.auth.tokens import NO_DEVICE
-from segue.document.edits import AddMessage, Edit
+from segue.document.edits import AddMessage, Edit, ImportTranscript
 from segue.document.submission import LoggedUpdate
 from segue.document.verdict import Made, Run, Span, Summary
 from segue.errors import SegueError
@@ -106,7 +106,13 @@ Entry = Sent | Ordered
 
 def user_of(edit: Edit) -> UserId:
     """Gives who asked for an edit, as far as it says so."""
-    return edit.author.id if isinstance(edit, AddMessage) else SERVER
+    match edit:
+        case AddMessage(author=author):
+            return author.id
+        case ImportTranscript(by=by):
+            return by
+        case _:
+            return SERVER
 
 
 def _of_server(made: Made | None) -> tuple[LoggedUpdate, ...]:

@@ -7,7 +7,7 @@ its outcome.
 import asyncio
 from typing import Final
 
-from segue.document.edits import AddMessage, Edit, SetSession
+from segue.document.edits import AddMessage, Edit, ImportTranscript, SetSession
 from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.document.verdict import Refused
 from segue.errors import Overloaded, RefusedUpdate, SegueError
@@ -80,7 +80,7 @@ class Intake:
             TooLarge: the document is full; nothing was taken. What follows from earlier edits is
                 taken nevertheless.
         """
-        if isinstance(edit, AddMessage | SetSession):
+        if isinstance(edit, AddMessage | SetSession | ImportTranscript):
             self._growth.admit(size_bytes, inserts=True)
         if not self._backlog.take(user_of(edit), size_bytes):
             raise Overloaded("The server is catching up. Nothing was changed; try again.")

@@ -7,7 +7,7 @@ kill refuses nobody's edit, and an edit that gets its worker killed can't do so 
 
 | running request | certain | suspected twice in a row |
 |---|---|---|
-| check | that submission is blamed: its sender is refused | the same |
+| check, import | that submission is blamed: its sender is refused | the same |
 | open, state | a suspicion: it may have been one bad moment | the log kills: quarantined for a while |
 | snapshot | never asked of this document again: its log stays as it is | the same |
 """
@@ -54,7 +54,7 @@ class Blame:
         """Counts one death, and tells what follows from it."""
         again = self._suspects.get(suspect.document) == suspect
         match suspect.kind:
-            case Kind.CHECK if certain or again:
+            case Kind.CHECK | Kind.IMPORT if certain or again:
                 self._suspects.pop(suspect.document, None)
                 return Sentence(blamed=True)
             case Kind.SNAPSHOT if certain or again:

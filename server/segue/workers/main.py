@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from segue.document.edits import ImportTranscript
 from segue.document.replica import Replica
 from segue.workers.limits import (
     CpuCeiling,
@@ -75,7 +76,7 @@ class Worker:
         now_ns = self._flushed_at_ns
         self._ceiling.renew(now_ns / 1e9)
         for request in requests:
-            if self._answers and not isinstance(request, Check | Perform | Close):
+            if self._answers and not _is_short(request):
                 self._flush()
             self._ticket += 1
             self._slot.begin(self._ticket, now_ns)
@@ -99,6 +100,12 @@ class Worker:
         self._pipe.sendall(answer_frame(Answers(self._ticket, tuple(self._answers))))
         self._answers.clear()
         self._bytes = 0
+
+
+def _is_short(request: Request) -> bool:
+    if isinstance(request, Perform):
+        return not isinstance(request.order.edit, ImportTranscript)
+    return isinstance(request, Check | Close)
 
 
 def run(terms: Terms, open_document: OpenDocument) -> None:

@@ -90,10 +90,14 @@ Request = Open | Check | TakeState | TakeSnapshot | Close | Perform | TakeView
 
 
 class Kind(Enum):
-    """Requests by what they may cost and whom their failure tells of; an edit is checked as an update."""
+    """Requests by what they may cost and whom their failure tells of; an edit is checked as an update.
+
+    An import may take as long as it takes to open what comes of it.
+    """
 
     OPEN = "open"
     CHECK = "check"
+    IMPORT = "import"
     STATE = "state"
     SNAPSHOT = "snapshot"
     CLOSE = "close"

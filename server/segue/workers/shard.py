@@ -20,6 +20,7 @@ from typing import Final, assert_never
 import msgspec
 import structlog
 
+from segue.document.edits import ImportTranscript
 from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.document.views import View
 from segue.ids import DocumentId
@@ -123,7 +124,8 @@ class Shard:
     def edit(self, document: DocumentId, order: Order) -> None:
         """See `ports.Documents.edit`. Ignored for a document that is not open."""
         if incarnation := self._by_document.get(document):
-            self._ask(incarnation, Kind.CHECK, Perform(incarnation.number, order), order)
+            kind = Kind.IMPORT if isinstance(order.edit, ImportTranscript) else Kind.CHECK
+            self._ask(incarnation, kind, Perform(incarnation.number, order), order)
 
     def view(self, document: DocumentId, number: int, view: View) -> None:
         """See `ports.Documents.view`."""

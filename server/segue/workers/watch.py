@@ -96,7 +96,7 @@ class Watch:
         match running:
             case Kind.CHECK:
                 return options.check_cpu_s
-            case Kind.OPEN:
+            case Kind.OPEN | Kind.IMPORT:
                 return options.open_cpu_s
             case _:
                 return options.read_cpu_s

@@ -154,6 +154,30 @@ async def test_the_requests_about_files_are_answered_as_they_say(
     assert (file["name"], deleted) == ("ticket.png", b"")
 
 
+@pytest.mark.anyio
+async def test_the_requests_for_whole_sessions_are_answered_as_they_say(
+    server: SegueServer, tmp_path: Path
+) -> None:
+    alice = HttpClient(server, server.token("alice"))
+    porto = (await alice.ask("POST", "/v1/sessions", {"title": "Porto"})).json["id"]
+    await alice.ask("POST", f"/v1/sessions/{porto}/messages", {"text": "Where to stay?"})
+    address = server.url.replace("ws:", "http:")
+    code = snippet("transfer").replace("/porto/", f"/{porto}/")
+    environment = {
+        "PATH": os.environ["PATH"],  # noqa: TID251 - curl is there
+        "API": f"{address}/v1/sessions",
+        "TOKEN": alice.token,
+    }
+    # Each answer on a line of its own.
+    code = code.replace("curl -s", "curl -s -w '\n'")
+    done = await anyio.run_process(["sh", "-e", "-c", code], env=environment, cwd=tmp_path)
+    imported, *shown, other = done.stdout.decode().strip().split("\n")
+    assert json.loads(imported)["title"] == "Porto"
+    (message,) = json.loads("".join(shown))
+    assert message["parts"][0]["text"] == "Where to stay?"
+    assert json.loads(other)["last_seq"] == 2
+
+
 def test_every_code_of_the_api_is_explained() -> None:
     rows = re.findall(r"^\| (`[a-z_`, ]+`) \| (\d{3}) \|", README, re.MULTILINE)
     explained = {

@@ -24,6 +24,7 @@ from segue.conversation.messages import Messages
 from segue.conversation.runs import Runs
 from segue.conversation.sessions import Sessions, SessionServices
 from segue.conversation.share_links import LinkServices, ShareLinks
+from segue.conversation.transfers import Transfers
 from segue.http.openapi import openapi_route
 from segue.http.operations import MAX_IN_FLIGHT, Api, ApiServices
 from segue.http.problems import HANDLERS
@@ -34,6 +35,7 @@ from segue.ids import DeviceId, DocumentId, UserId
 SECRET = b"a secret for tests only, forty-two letters"
 NOW_MS = 1_764_000_000_000
 MAX_BODY = 4096
+MAX_FILE = 100_000
 MAX_ATTEMPTS = 100
 MAX_FILE = 600_000
 
@@ -78,8 +80,10 @@ class Scene:
             lambda: f"id-{next(self.numbers)}",
             SECRET,
         )
+        sessions = Sessions(services)
         self.api.services = ApiServices(
-            sessions=Sessions(services),
+            sessions=sessions,
+            transfers=Transfers(services, sessions, lambda: NOW_MS, MAX_FILE),
             messages=Messages(services, lambda: NOW_MS),
             members=Members(
                 MemberServices(self.register, FakeMembers(self.register), self._on_changed)

@@ -14,13 +14,13 @@ from starlette.routing import Route, WebSocketRoute
 
 from asgi import Answer
 from segue.auth.grants import Role
+from segue.document.kept import MAX_DEPTH
 from segue.errors import Overloaded, Quarantined, StorageUnavailable
 from segue.http import incoming
 from segue.http.file_body import FileBody
 from segue.http.operations import MAX_IN_FLIGHT, AnyOperation, Nothing
 from segue.http.pages import page_routes
 from segue.http.session_operations import OPERATIONS
-from segue.http.shapes import MAX_DEPTH
 from segue.node import Node
 from segue.settings import Settings
 
@@ -34,7 +34,9 @@ BODIES: dict[str, object] = {
     "create_link": {"role": "editor"},
     "redeem_link": {"code": "x"},
     "add_file": "a file",
+    "import_session": [{"role": "user", "content": "x"}],
 }
+QUERIES = {"import_session": "?format=openai&id=trip"}
 REF = hashlib.sha256(b"kept").hexdigest()
 # A field that takes a text and one that takes an object, if there is one.
 FIELDS = {
@@ -64,7 +66,8 @@ async def call(scene: Scene, operation: AnyOperation, **options: str | None) -> 
 
 
 def path_of(operation: AnyOperation) -> str:
-    return operation.path.format(id="trip", user="vic", link="none", run="none", ref=REF)
+    path = operation.path.format(id="trip", user="vic", link="none", run="none", ref=REF)
+    return path + QUERIES.get(operation.name, "")
 
 
 def code(answer: Answer) -> tuple[int, str]:
@@ -80,8 +83,8 @@ async def test_every_route_asks_who_is_there_and_what_they_may(scene: Scene) -> 
             pattern = re.sub(r":\w+\}", "}", route.path)
             if pattern not in PUBLIC:
                 path = pattern.format(id="trip", user="alice", link="none", run="none", ref=REF)
-                body = BODIES.get(names[method, pattern])
-                await check_roles(scene, method, path, body)
+                name = names[method, pattern]
+                await check_roles(scene, method, path + QUERIES.get(name, ""), BODIES.get(name))
     assert scene.documents.edits == []
     assert not scene.register.deleted
     assert scene.register.members == {"trip": {"alice": Role.OWNER, "vic": Role.VIEWER}}
