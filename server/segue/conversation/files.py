@@ -2,16 +2,17 @@
 
 import contextlib
 import hashlib
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from segue.auth.grants import Role
 from segue.auth.tokens import Claims
 from segue.conversation.opening import open_session
 from segue.conversation.sessions import open_for_writing
 from segue.errors import Forbidden, NotFound, SegueError, TooLarge
-from segue.ids import DocumentId
+from segue.ids import FILE_PATTERN, DocumentId
 from segue.storage.file_ports import (
     CHUNK_BYTES,
     FileStore,
@@ -20,6 +21,8 @@ from segue.storage.file_ports import (
     UploadStore,
 )
 from segue.storage.ports import Register
+
+_REF: Final = re.compile(FILE_PATTERN[1:-1])
 
 
 class Incoming(Protocol):
@@ -138,7 +141,8 @@ class Files:
         await self._services.store.delete(access.document, ref)
 
     async def _find(self, session: DocumentId, ref: str) -> StoredFile:
-        file = await self._services.store.find(session, ref)
+        # What can't be a ref may be something that Postgres can't even be asked for.
+        file = await self._services.store.find(session, ref) if _REF.fullmatch(ref) else None
         if file is None:
             raise NotFound("This session has no such file: it was never added, or was deleted.")
         return file

@@ -1,15 +1,19 @@
 """Files over HTTP: taken and given piece by piece, in ranges, and never so that one of them could run."""
 
 import hashlib
+from functools import partial
 
+import anyio
 import pytest
 from api_scene import MAX_FILE, Scene
+from starlette.types import Message
 
 from asgi import Answer
 from segue.auth.grants import Role
+from segue.auth.tokens import Claims
 from segue.errors import StorageUnavailable
-from segue.http import file_body
-from segue.http.file_stream import UNSATISFIABLE, parse_range
+from segue.http import file_body, file_stream
+from segue.http.file_stream import UNSATISFIABLE, file_answer, parse_range
 from segue.http.operations import MAX_IN_FLIGHT
 from segue.ids import DocumentId, UserId
 from segue.storage.file_ports import CHUNK_BYTES
@@ -97,6 +101,15 @@ async def test_one_session_has_nothing_of_another(scene: Scene) -> None:
     assert added.status == 201  # or it would tell that somebody has it
 
 
+@pytest.mark.parametrize("ref", ["x", "%00", "0" * 63, "0" * 65, "A" * 64, "0" * 64 + "%0a"])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_what_can_be_no_ref_is_not_even_looked_for(
+    scene: Scene, ref: str, method: str
+) -> None:
+    scene.files.failing = AssertionError("asked")
+    assert code(await scene.ask(method, f"{FILES}/{ref}")) == (404, "not_found")
+
+
 # -- limits ----------------------------------------------------------------------------------------
 
 
@@ -172,6 +185,28 @@ async def test_files_on_their_way_to_one_user_are_counted(scene: Scene) -> None:
         assert services.downloads.take(UserId("alice"))
     assert code(await scene.ask("GET", place)) == (429, "too_many")
     assert (await scene.ask("GET", place, user="bob")).status == 200
+
+
+async def test_a_reader_who_takes_nothing_is_let_go(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_stream, "_STALL_S", 0.01)
+    place = await add(scene, LONG)
+    services = scene.api.services
+    assert services is not None
+    file = await services.files.find(Claims(UserId("alice")), "trip", ref_of(LONG))
+    ended, sent = [], list[Message]()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if message.get("body"):
+            await anyio.sleep_forever()
+
+    pieces = partial(services.files.read, file)
+    answer = file_answer(file, {}, pieces, lambda: ended.append(place))
+    await answer({"type": "http", "method": "GET"}, anyio.sleep_forever, send)
+    assert ended == [place]
+    assert sent[-1].get("more_body")  # cut off, not ended
 
 
 # -- ranges (RFC 9110) -----------------------------------------------------------------------------
