@@ -125,7 +125,11 @@ async def test_the_node_has_these_routes_and_no_others() -> None:
         if isinstance(route, Route)
     }
     assert len(by_socket) + len(others) == len(web_app.routes)
-    assert by_socket == {"/v1/sync/{document:path}", "/v1/collab"}  # theirs comes in-band
+    assert by_socket == {  # theirs comes in-band
+        "/v1/sync/{document:path}",
+        "/v1/collab",
+        "/v1/agents",
+    }
     pages = {route.path for route in page_routes()}  # the same for everybody
     assert others - pages == {operation.path for operation in OPERATIONS} | {
         "/livez",  # supervisors
