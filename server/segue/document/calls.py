@@ -27,6 +27,11 @@ class Calls:
     def __init__(self, sequencer: Sequencer, runs: Runs) -> None:
         self._sequencer = sequencer
         self._runs = runs
+        self._found: dict[str, tuple[str, Map[object], JsonObject]] | None = None
+
+    def begin(self) -> None:
+        """Has calls looked for anew: something may have changed them."""
+        self._found = None
 
     def approve(self, root: Roots, target: str, value: object, by: str) -> str | None:
         """Takes a yes or no to a call, `{approved, reason?}`; gives why not."""
@@ -53,23 +58,31 @@ class Calls:
         return self._decide(root, target, lambda call: tools.supplied(call, result, by))
 
     def _decide(self, root: Roots, target: str, decide: Decision) -> str | None:
-        for run, part, call in self._candidates(root):
-            if call.get("tool_call_id") != target:
-                continue
-            try:
-                write_call(part, decide(call))
-            except Refusal as refusal:
-                return str(refusal)
-            self._runs.settle(root, run)
-            return None
-        return "there is no such tool call"
+        if self._found is None:
+            # Once for all decisions of an update: an answer may have a thousand calls.
+            self._found = self._all(root)
+        if target not in self._found:
+            return "there is no such tool call"
+        run, part, call = self._found[target]
+        try:
+            then = decide(call)
+        except Refusal as refusal:
+            return str(refusal)
+        write_call(part, then)
+        self._found[target] = run, part, then
+        self._runs.settle(root, run)
+        return None
 
-    def _candidates(self, root: Roots) -> "Iterator[tuple[str, Map[object], JsonObject]]":
-        """Gives the calls of open runs, then those of recent answers, the newest first."""
-        for run in self._runs.open:
-            answer = (run_at(root, run) or {}).get("message")
+    def _all(self, root: Roots) -> "dict[str, tuple[str, Map[object], JsonObject]]":
+        """Gives the calls by their ids: of open runs, then of recent answers, the newest first."""
+        found: dict[str, tuple[str, Map[object], JsonObject]] = {}
+        for run, answer in self._answers(root):
             for part, call in calls_of(parts_of(root, answer)):
-                yield run, part, call
+                found.setdefault(str(call.get("tool_call_id")), (run, part, call))
+        return found
+
+    def _answers(self, root: Roots) -> Iterator[tuple[str, object]]:
+        for run in self._runs.open:
+            yield run, (run_at(root, run) or {}).get("message")
         for message in reversed(self._sequencer.path(None, _RECENT)):
-            for part, call in calls_of(parts_of(root, message)):
-                yield message, part, call
+            yield message, message

@@ -50,6 +50,7 @@ class Conversation:
 
     def follow(self, root: Roots, touched: Touched) -> None:
         """Does what follows from what was touched."""
+        self.runs.begin()
         fresh, gone = self.sequencer.take(root, touched.messages)
         for message in gone:
             self.runs.forget(root, message)

@@ -25,6 +25,9 @@ from segue.ids import UserId
 Identity = tuple[str, str]
 """Kind ("user" or "agent") and id of who writes."""
 
+MAX_REQUESTS: Final = 200
+"""In one update; people ask for one thing at a time."""
+
 _WHOLE_AUTHOR: Final = frozenset((Part.AUTHOR, Part.AUTHOR_KIND, Part.AUTHOR_ID))
 _REMOVES: Final = "requests, runs and the active message are the server's to remove"
 _SERVERS: Final = "the order of messages is the server's: "
@@ -83,6 +86,8 @@ class Review:
             raise Refusal("a request is written once; ask again under another id")
         if struct.ref == DELETED:
             return
+        if len(self.requests) == MAX_REQUESTS:
+            raise Refusal(f"an update holds {MAX_REQUESTS} requests at most; ask for less at once")
         values = _values(struct, data)
         if not values or not all(self._is_request(value) for value in values):
             raise Refusal(

@@ -40,6 +40,7 @@ class Requests:
 
     def answer(self, root: Roots, touched: list[str]) -> None:
         """Does what is asked for, or says why not."""
+        self._calls.begin()
         unseen, self._unseen = self._unseen, []
         for request in (*unseen, *touched):
             self._answer(root, request)
@@ -64,20 +65,22 @@ class Requests:
         if not isinstance(target, str):
             return "it has no target"
         match asked.get("kind"):
+            case "approve" | "tool_output":
+                return self._decide(root, asked, target, by)
             case "stop":
                 reason = self._runs.stop(root, target)
             case "resume":
                 reason = self._runs.resume(root, target)
             case "regenerate":
                 reason = self._runs.regenerate(root, target, request)
-            case "approve" | "tool_output":
-                reason = self._decide(root, asked, target, by)
             case "switch":
                 reason = self._sequencer.switch(target)
             case "withdraw":
                 reason = self._withdraw(root, target, by)
             case _:
                 reason = "unknown kind of request"
+        if reason is None:
+            self._calls.begin()
         return reason
 
     def _decide(self, root: Roots, asked: dict[str, object], call: str, by: str) -> str | None:

@@ -25,6 +25,7 @@ from segue.document import answers, tools
 from segue.document.answers import JsonObject
 from segue.document.crdt import Roots
 from segue.document.edits import EndRun, StartRun
+from segue.document.names import Names
 from segue.document.schema import (
     MESSAGES,
     RESPONDER,
@@ -61,6 +62,8 @@ class Runs:
         """`agents` are those that this server has; the first answers where a session says nothing."""
         self._agents = agents
         self._open: dict[str, tuple[float, Run]] = {}
+        self._names = Names()
+        self._settings: JsonObject | None = None
         self._last_number = 0.0
         self._news: dict[str, Run] = {}
         self._announced: str | None = None
@@ -106,6 +109,10 @@ class Runs:
         return released
 
     # -- from the conversation ---------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Has the settings read anew: once for an update, however many messages it brings."""
+        self._settings = None
 
     def ask(self, root: Roots, message: str) -> bool:
         """Has a new message answered, if it is a person's and the session's responder is an agent.
@@ -159,6 +166,8 @@ class Runs:
             return "the run has not been cut off"
         if value.get("agent") not in self._agents:
             return "its agent is not here any more"
+        if len(self._open) >= MAX_OPEN:
+            return _FULL
         self._queue_again(root, run, value)
         return None
 
@@ -242,7 +251,7 @@ class Runs:
         """Does with what is open as a message or its session wants; gives why nothing can be queued."""
         if not self._open:
             return None
-        wish = _field(metadata, WHILE_RUNNING) or _field(root(SESSION).get(SETTINGS), WHILE_RUNNING)
+        wish = _field(metadata, WHILE_RUNNING) or self._setting(root, WHILE_RUNNING)
         if wish == "reject":
             return _BUSY
         if wish == "interrupt":
@@ -284,17 +293,20 @@ class Runs:
         self._put(root, run, suspended, is_news=False)
 
     def _responder(self, root: Roots) -> str | None:
-        wanted = _field(root(SESSION).get(SETTINGS), RESPONDER)
+        wanted = self._setting(root, RESPONDER)
         if wanted is None:
             return self._agents[0] if self._agents else None
         return wanted if isinstance(wanted, str) and wanted in self._agents else None
 
+    def _setting(self, root: Roots, name: str) -> object:
+        if self._settings is None:
+            self._settings = _settings_in(root)
+        return self._settings[name]
+
     def _find(self, root: Roots, target: str) -> str | None:
         """Gives the run with this id or message; of several of one message the open one."""
-        for run in self.open:
-            value = run_at(root, run) or {}
-            if target in (run, value.get("message"), value.get("reply_to")):
-                return run
+        if found := self._names.get(target):
+            return min(found, key=lambda run: self._open[run][0])
         if target in root(RUNS):
             return target
         message = root(MESSAGES).get(target)
@@ -330,8 +342,10 @@ class Runs:
             self._announced = None
         if status in OPEN:
             self._open[run] = _number(value), noted
+            self._names.put(run, (run, _text(value, "message"), _text(value, "reply_to")))
         else:
             self._open.pop(run, None)
+            self._names.put(run, ())
 
 
 def run_at(root: Roots, run: str) -> JsonObject | None:
@@ -344,6 +358,11 @@ def is_attempt(root: Roots, run: str, attempt: str) -> bool:
     """Tells whether a run is active, by this attempt."""
     value = run_at(root, run)
     return bool(value and value.get("status") == "active" and value.get("attempt") == attempt)
+
+
+def _settings_in(root: Roots) -> JsonObject:
+    settings = root(SESSION).get(SETTINGS)
+    return {name: _field(settings, name) for name in (RESPONDER, WHILE_RUNNING)}
 
 
 def _closed(call: JsonObject) -> JsonObject:
