@@ -52,6 +52,7 @@ from segue.http.openapi import openapi_route
 from segue.http.operations import MAX_IN_FLIGHT, Api, ApiServices
 from segue.http.pages import page_routes
 from segue.http.problems import HANDLERS
+from segue.http.reference.page import reference_route
 from segue.http.seat import SyncOptions, SyncServices
 from segue.http.seating import Seating
 from segue.http.session_operations import OPERATIONS
@@ -131,6 +132,7 @@ class Node:
                 *health_routes(self._look),
                 *self._api.routes(OPERATIONS),
                 openapi_route(OPERATIONS),
+                reference_route(OPERATIONS),
                 WebSocketRoute("/v1/sync/{document:path}", self._sockets.sync),
                 WebSocketRoute("/v1/collab", self._sockets.collab),
                 WebSocketRoute("/v1/agents", self._agent_sockets.endpoint),

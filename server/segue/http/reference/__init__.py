@@ -1,0 +1,1 @@
+"""`/docs`: the API to read, made of its own description."""
