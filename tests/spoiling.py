@@ -3,6 +3,8 @@
 The server finds that when it proves a snapshot, and writes the document anew: a new generation.
 """
 
+from itertools import count
+
 from databases import connected
 from raw_websocket import RawWebSocket, frame
 from segue.wire.lib0 import var_bytes, var_string, var_uint
@@ -30,6 +32,11 @@ def spoiling(first_client: int) -> list[bytes]:
     ]
 
 
+def _go_on(client: int, clock: int) -> bytes:
+    where = b"\x84" + var_uint(client) + var_uint(clock - 1)
+    return b"\x01\x01" + var_uint(client) + var_uint(clock) + where + var_string(".") + b"\x00"
+
+
 def _between(left: _Id, right: _Id) -> bytes:
     return b"\xc4" + b"".join(var_uint(number) for number in (*left, *right))
 
@@ -52,4 +59,13 @@ async def spoil(server: SegueServer, session: str, first_client: int, user: str 
             await socket.accepted()
             for update in spoiling(first_client):
                 await socket.send(frame(b"\x00\x02" + var_bytes(update)))
-            await until_it_is(look)
+            clocks = count(1)
+
+            async def write_on() -> bool:
+                """Goes on until a snapshot is due."""
+                await socket.send(
+                    frame(b"\x00\x02" + var_bytes(_go_on(first_client + 3, next(clocks))))
+                )
+                return await look()
+
+            await until_it_is(write_on)

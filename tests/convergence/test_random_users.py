@@ -4,17 +4,20 @@ A seed that fails is kept below as a test with a name that says what it found.
 """
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from pycrdt import Doc, Map, Text
 
 from conversations import assert_kept
 from devices import Device, DeviceHost
 from servers import PostgresServer, SegueServer
 from settled import assert_all_acknowledged, assert_settled
-from stored import frozen_log
+from spoiling import spoil
+from stored import Stored, frozen_log, keep_all_rows, read_all_rows
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
@@ -33,6 +36,7 @@ async def server(
     async with SegueServer.started(
         folder, database_url=address, SEGUE_SNAPSHOT_EVERY="7", SEGUE_ROOM_GRACE="50ms"
     ) as started:
+        await keep_all_rows(address)
         yield started
 
 
@@ -108,19 +112,58 @@ class World:
     async def restart_server(self) -> None:
         await self.server.restart()
 
+    async def new_generation(self) -> None:
+        """Has the session written anew while people type: all that was acknowledged is in it."""
+        async with anyio.create_task_group() as tasks:
+            for device in self.some(4):
+                tasks.start_soon(self.type_a_while, device)
+            await spoil(self.server, self.session, first_client=10)
+        former = await read_all_rows(self.server.dsn, self.session)
+        async with frozen_log(self.server.dsn, self.session) as fresh:
+            devices = [device for device in self.devices if device.id not in self.miscounting]
+            await assert_all_acknowledged(self.host, Stored(0, 0, former), devices)
+            assert content_of(fresh.updates) == content_of(former)
 
-async def play(host: DeviceHost, server: SegueServer, session: str, seed: int) -> None:
+    async def reload_all(self) -> list[Any]:
+        """Does what 4412 says, on every device; gives what they had seen."""
+        await self.bring_online()
+        await self.host.wait_all(self.devices, stopped=True)
+        seen: list[Any] = await self.host.call("witnessed", ids=[each.id for each in self.devices])
+        for device in self.devices:
+            await device.call("close")
+        self.miscounting.clear()
+        token = self.server.token("alice")
+        self.devices = await self.host.open_all(DIALECTS, self.server.url, self.session, token)
+        await self.host.each("witness", self.devices)
+        return seen
+
+
+def content_of(updates: Sequence[bytes]) -> object:
+    """Gives what people wrote."""
+    doc: Doc[Any] = Doc()
+    for update in updates:
+        doc.apply_update(update)
+    return str(doc.get("text", type=Text)), doc.get("messages", type=Map).to_py()
+
+
+async def play(
+    host: DeviceHost, server: SegueServer, session: str, seed: int, rewritten_after: int = STEPS
+) -> None:
     devices = await host.open_all(DIALECTS, server.url, session, server.token("alice"))
     await host.each("witness", devices)
     world = World(seed, server, session, devices)
-    for _ in range(STEPS):
+    seen = []
+    for number in range(STEPS):
+        if number == rewritten_after:
+            await world.new_generation()
+            seen = await world.reload_all()
         await world.step()
     await world.bring_online()
     await assert_settled(host, server.dsn, session, world.devices, timeout_s=40)
     ids = [device.id for device in world.devices]
-    roots = await devices[1].roots()
+    roots = await world.devices[1].roots()
     assert roots["messages"]
-    assert_kept(roots, await host.call("witnessed", ids=ids))
+    assert_kept(roots, [*seen, *await host.call("witnessed", ids=ids)])
     for device in world.devices:
         assert (await device.summary())["stop"] is None
         (await device.text()).encode()  # no half of a surrogate pair
@@ -129,6 +172,13 @@ async def play(host: DeviceHost, server: SegueServer, session: str, seed: int) -
 @pytest.mark.parametrize("seed", range(20))
 async def test_all_converge(host: DeviceHost, server: SegueServer, session: str, seed: int) -> None:
     await play(host, server, session, seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_all_converge_with_a_new_generation_in_the_middle(
+    host: DeviceHost, server: SegueServer, session: str, seed: int
+) -> None:
+    await play(host, server, session, 100 + seed, rewritten_after=STEPS // 2)
 
 
 async def test_snapshots_in_the_middle_of_a_flood_lose_nothing(

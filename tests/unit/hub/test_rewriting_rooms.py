@@ -189,3 +189,16 @@ async def test_one_who_spoils_it_again_and_again_sends_nobody_away_each_time(sce
     await scene.flow()
     assert scene.stored.generation == 3
     scene.workers.snapshots_unproven = False
+
+
+@staged_with(EVERY_ROW)
+async def test_what_a_new_device_sent_meanwhile_is_left_to_it(scene: Scene) -> None:
+    """Nothing old is in its edit: it would fit into the new generation. But its device starts over."""
+    writer, fresh = await scene.join(name="talk"), await scene.join("bob", name="talk")
+    scene.workers.snapshots_unproven = True
+    writer.edit(type_text("saved"))
+    await until_asked_anew(scene)
+    fresh.edit(lambda device: device.map.update({"key": "unsent"}))
+    await scene.flow()
+    assert isinstance(error_of(fresh), StartOver)
+    assert scene.stored.doc.get("map", type=Map).to_py() == {}
