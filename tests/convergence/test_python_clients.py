@@ -12,11 +12,15 @@ from segue import Session
 from segue.document.local import LocalReplica
 from servers import PostgresServer, SegueServer
 from settled import assert_settled
+from spoiling import spoil
 from stored import read_stored
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 STEPS = 12
+BACK_OFF_S = 60
+"""What a Hocuspocus client may wait before it finds out that its network is back."""
+
 DIALECTS = ("y-websocket", "hocuspocus", "hocuspocus", "y-websocket")
 TEXT = "artifact:text"
 LETTERS = "abc é👩‍👩‍👧\n"
@@ -106,22 +110,60 @@ class World:
     async def restart(self) -> None:
         await self.server.restart()
 
+    async def new_generation(self) -> None:
+        """Has the session written anew while everybody writes; stock clients are then loaded again.
+
+        All know it before: who never did has nothing old, and just joins.
+        """
+        await self.online()
+        await self.host.wait_all(self.devices, BACK_OFF_S, synced=True)
+        await self.offline()
+        async with asyncio.TaskGroup() as tasks:
+            for device in self.fate.sample(self.devices, 2):
+                tasks.create_task(self.type_a_while(device))
+            for program in self.programs:
+                tasks.create_task(self.write(program))
+            tasks.create_task(spoil(self.server, self.programs[0].id, first_client=10))
+        await self.online()
+        await self.host.wait_all(self.devices, BACK_OFF_S, stopped=True)
+        for device in self.devices:
+            await device.call("close")
+        token = self.server.token("alice")
+        self.devices = await self.host.open_all(
+            DIALECTS, self.server.url, self.programs[0].id, token
+        )
+
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_programs_converge_with_everybody(
     host: DeviceHost, server: SegueServer, session: str, seed: int
 ) -> None:
+    await play(host, server, session, seed)
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_programs_converge_with_a_new_generation_in_the_middle(
+    host: DeviceHost, server: SegueServer, session: str, seed: int
+) -> None:
+    await play(host, server, session, 100 + seed, rewritten_after=STEPS // 2)
+
+
+async def play(
+    host: DeviceHost, server: SegueServer, session: str, seed: int, rewritten_after: int = STEPS
+) -> None:
     here = {"url": server.url, "token": server.token("alice")}
     devices = await host.open_all(DIALECTS, server.url, session, server.token("alice"))
     programs = [await Session.create(session_id=session, **here) for _ in range(2)]
     world = World(seed, server, devices, programs)
-    for _ in range(STEPS):
+    for number in range(STEPS):
+        if number == rewritten_after:
+            await world.new_generation()
         await world.step()
     await world.online()
     for program in programs:
         await world.save(program)
-    await assert_settled(host, server.dsn, session, devices, timeout_s=40)
-    hashes = await host.equal(devices)
+    await assert_settled(host, server.dsn, session, world.devices, timeout_s=40)
+    hashes = await host.equal(world.devices)
     for program in programs:
         await assert_equal(host, program, hashes)
         assert world.said == {message.id for message in program.messages}

@@ -22,6 +22,9 @@ from stored import Stored, frozen_log, keep_all_rows, read_all_rows
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 STEPS = 8
+BACK_OFF_S = 60
+"""What a Hocuspocus client may wait before it finds out that its network is back."""
+
 FLOOD = 1500
 DIALECTS = ("y-websocket", "hocuspocus", "hocuspocus", "y-websocket", "hocuspocus", "y-websocket")
 
@@ -113,7 +116,13 @@ class World:
         await self.server.restart()
 
     async def new_generation(self) -> None:
-        """Has the session written anew while people type: all that was acknowledged is in it."""
+        """Has the session written anew while people type: all that was acknowledged is in it.
+
+        All know it before: who never did has nothing old, and just joins.
+        """
+        await self.bring_online()
+        await self.host.wait_all(self.devices, BACK_OFF_S, synced=True)
+        await self.take_offline()
         async with anyio.create_task_group() as tasks:
             for device in self.some(4):
                 tasks.start_soon(self.type_a_while, device)
@@ -127,7 +136,7 @@ class World:
     async def reload_all(self) -> list[Any]:
         """Does what 4412 says, on every device; gives what they had seen."""
         await self.bring_online()
-        await self.host.wait_all(self.devices, stopped=True)
+        await self.host.wait_all(self.devices, BACK_OFF_S, stopped=True)
         seen: list[Any] = await self.host.call("witnessed", ids=[each.id for each in self.devices])
         for device in self.devices:
             await device.call("close")

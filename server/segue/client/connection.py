@@ -3,6 +3,9 @@
     OFFLINE --socket, token, step 1--> SYNCING --our step 2 sent--> FLOWING
        ^-------- socket lost, 45xx, silence ---------'-------------'    44xx: ENDED, for ever
 
+Where the document was rewritten since (4412), a fresh copy takes the place of this one: it syncs first,
+then what wasn't saved is made in it once more, by who is told by `on_started_over`.
+
 Invariants:
 1. `is_saved` is true only if the server said of every edit made before that it is durable. The number
    of statuses to come is set to 1 with our step 1, for all that is held then, rises by one for each
@@ -53,7 +56,12 @@ class Connection:
     """See the module's text. `run` is its whole life; everything else may be called at any time."""
 
     def __init__(
-        self, address: Address, name: str, replica: LocalReplica, on_news: Callable[[], None]
+        self,
+        address: Address,
+        name: str,
+        replica: LocalReplica,
+        on_news: Callable[[], None],
+        on_started_over: Callable[[LocalReplica], None],
     ) -> None:
         """`on_news` is called when the document or the state of the connection has changed."""
         self.error: SegueError | None = None
@@ -65,6 +73,8 @@ class Connection:
         self._frames = ClientFrames(name)
         self._replica = replica
         self._on_news = on_news
+        self._on_started_over = on_started_over
+        self._starts_over = False
         self._is_flowing = False
         self._owed = 0
         self._holds_unsaved = False
@@ -83,7 +93,7 @@ class Connection:
         if not update:
             return
         self._holds_unsaved = True
-        if self._is_flowing:
+        if self._is_flowing and not self._starts_over:
             self._owed += 1
             self._outbox.append(update)
             self._outbox_bytes += len(update)
@@ -138,8 +148,8 @@ class Connection:
     async def _read(self, socket: ClientConnection) -> None:
         """Takes what comes until the socket ends, for whatever reason."""
         try:
-            missed = 0
-            while self.error is None and missed <= _MAX_MISSED:
+            missed, replica = 0, self._replica
+            while self.error is None and self._replica is replica and missed <= _MAX_MISSED:
                 try:
                     async with asyncio.timeout(_PING_S):
                         frame = await socket.recv(decode=False)
@@ -166,6 +176,7 @@ class Connection:
                 await self._merge(socket, update)
                 self.is_synced = True
                 self._retry_s = _FIRST_RETRY_S
+                self._hand_over()
             case Update(update=update):
                 await self._merge(socket, update)
             case LetIn(may_write=may_write):
@@ -178,6 +189,17 @@ class Connection:
                 assert_never(message)
         self._on_news()
 
+    def _hand_over(self) -> None:
+        """Gives a fresh copy, if this is one, to who holds the old one: it has what the server has."""
+        if self._starts_over:
+            self._starts_over = False
+            self._on_started_over(self._replica)
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._is_flowing and not self._owed and not self._starts_over:
+            self._holds_unsaved = False
+
     async def _merge(self, socket: ClientConnection, update: bytes) -> None:
         try:
             self._replica.receive(update)
@@ -188,8 +210,7 @@ class Connection:
         match note:
             case Note.SAVED:
                 self._owed = max(0, self._owed - 1)
-                if self._is_flowing and not self._owed:
-                    self._holds_unsaved = False
+                self._settle()
             case Note.NOT_SAVED:
                 self._end(Forbidden("You can read this session, not change it. Ask its owner."))
             case Note.WANTS_TOKEN:
@@ -211,7 +232,11 @@ class Connection:
         self._end(_error(int(code), text) if code.isdigit() else Forbidden(reason))
 
     def _end(self, error: SegueError) -> None:
-        self.error = error
+        if isinstance(error, errors.StartOver):
+            self._replica, self._starts_over = LocalReplica(), True
+            self.problem = str(error)
+        else:
+            self.error = error
         self._on_news()
 
 

@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Final, Self
 
+import msgspec
+
 from segue.client.address import Address, Identity, Token, find_address, identity_of
 from segue.client.connection import Connection, unreachable
-from segue.document.feed import Mark
+from segue.client.unsaved import Unsaved
+from segue.document.feed import BEGINNING, Mark
 from segue.document.local import LocalReplica
 from segue.document.views import Changes, Seen, ViewChanges
 from segue.document.writing import LocalChange
@@ -23,8 +26,9 @@ _PAGE: Final = 100
 class LiveDocument:
     """Read and edited at once, saved when the server is there. Belongs to one event loop.
 
-    A program's edits are never lost while it runs, and durable when `save` has returned. Close it when
-    it is done with: an async context manager that saves, and closes.
+    A program's edits are never lost while it runs, and durable when `save` has returned; where the
+    document was rewritten meanwhile, they are made once more. Close it when it is done with: an async
+    context manager that saves, and closes.
     """
 
     def __init__(self, address: Address, identity: Identity, name: str) -> None:
@@ -34,7 +38,10 @@ class LiveDocument:
         self._address = address
         self._replica = LocalReplica()
         self._news = asyncio.Event()
-        self._connection = Connection(address, name, self._replica, self._wake)
+        self._unsaved = Unsaved()
+        self._connection = Connection(
+            address, name, self._replica, self._wake, self._on_started_over
+        )
         # It outlives the call that opens it, so no TaskGroup can own it: `close` ends it.
         loop = asyncio.get_running_loop()
         self._life = loop.create_task(self._connection.run(), name=f"connection of {name}")
@@ -126,9 +133,14 @@ class LiveDocument:
 
     async def _changes_since(self, mark: Mark) -> AsyncIterator[Changes]:
         seen: dict[str, Seen] = {}
+        replica, known = self._replica, frozenset[str]()
         while True:
             news = self._news
-            page = self._replica.changes(ViewChanges(mark, _PAGE, seen))
+            if replica is not self._replica:
+                # Another generation counts anew: all of it is told once more.
+                known |= {view.id for view in replica.history()}
+                replica, mark, seen = self._replica, BEGINNING, {}
+            page = _as_known(replica.changes(ViewChanges(mark, _PAGE, seen)), known)
             mark = page.until
             for change in page.changes:
                 seen.pop(change.id, None)
@@ -143,11 +155,30 @@ class LiveDocument:
 
     def _edit(self, change: LocalChange) -> None:
         self.check()
+        self._forget_saved()
         self._announce(self._replica.edit(change))
+        self._unsaved.add(change)
+
+    def _write_text(self, root: str, text: str) -> None:
+        """Makes a root's text this one; what others write elsewhere in it stays."""
+        self.check()
+        self._forget_saved()
+        before = self._replica.text(root)
+        self._announce(self._replica.replace_text(root, text))
+        self._unsaved.add_text(root, before, text)
+
+    def _forget_saved(self) -> None:
+        if self._connection.is_saved:
+            self._unsaved.clear()
 
     def _announce(self, update: bytes) -> None:
         self._connection.announce(update)
         self._wake()
+
+    def _on_started_over(self, replica: LocalReplica) -> None:
+        self._replica = replica
+        for update in self._unsaved.make_again(replica):
+            self._announce(update)
 
     async def _until(self, condition: Callable[[], bool], timeout_s: float | None) -> None:
         try:
@@ -168,3 +199,14 @@ class LiveDocument:
         if not life.cancelled() and life.exception() is not None:
             self._connection.error = SegueError(f"The connection failed: {life.exception()!r}.")
         self._wake()
+
+
+def _as_known(page: Changes, known: frozenset[str]) -> Changes:
+    """Calls a message that was told before updated, not created."""
+    told = [
+        msgspec.structs.replace(change, type="message.updated")
+        if change.type == "message.created" and change.id in known
+        else change
+        for change in page.changes
+    ]
+    return msgspec.structs.replace(page, changes=told)

@@ -1,4 +1,7 @@
-"""What a program outside the server writes into a session, as changes of its roots."""
+"""What a program outside the server writes into a session, as changes of its roots.
+
+Made once more, in a copy that holds them already, they do nothing: see `client.unsaved`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -28,6 +31,8 @@ def add_message(
     kept = None if metadata is None else _json(metadata)
 
     def change(root: Roots) -> None:
+        if message in root(MESSAGES):
+            return
         value = _message(role, author, created_at, "complete", stored)
         if kept is not None:
             value["metadata"] = kept
@@ -40,6 +45,8 @@ def start_answer(message: str, role: str, author: Author, created_at: int) -> Lo
     """Adds an empty message that is being written."""
 
     def change(root: Roots) -> None:
+        if message in root(MESSAGES):
+            return
         value = _message(role, author, created_at, "streaming", [{"type": "text", "text": ""}])
         root(MESSAGES)[message] = Map(value)
 
@@ -70,7 +77,8 @@ def add_request(request: str, kind: str, target: str, by: str) -> LocalChange:
     """Asks the server for something."""
 
     def change(root: Roots) -> None:
-        root(REQUESTS)[request] = {"kind": kind, "target": target, "by": by}
+        if request not in root(REQUESTS):
+            root(REQUESTS)[request] = {"kind": kind, "target": target, "by": by}
 
     return change
 
@@ -95,11 +103,15 @@ class Answer:
 
     def write(self, text: str) -> None:
         """Appends text."""
+        encoded = text.encode()
+        at: int | None = None
 
         def change(root: Roots) -> None:
+            nonlocal at
             found = _part(root, self.id)
             if found is not None and isinstance(shown := found.get("text"), Text):
-                shown += text
+                at = len(shown) if at is None else at  # in bytes of UTF-8
+                shown += encoded[max(0, len(shown) - at) :].decode()
 
         if text:
             self._edit(change)

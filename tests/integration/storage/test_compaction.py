@@ -103,6 +103,24 @@ async def test_crash_while_a_snapshot_is_stored_leaves_the_log_as_it_was(
     assert await log.load(DOCUMENT) == before
 
 
+@pytest.mark.parametrize(
+    "event", ["INSERT ON snapshots", "DELETE ON updates", "UPDATE ON documents"]
+)
+async def test_crash_while_a_document_is_rewritten_leaves_it_as_it_was(
+    log: PostgresUpdateLog, commits: GroupCommit, database_dsn: str, event: str
+) -> None:
+    source = Source(commits, DOCUMENT)
+    for data in (b"1", b"2", b"3"):
+        source.write(data)
+        await source.settled()
+    await log.save_snapshot(DOCUMENT, 1, 2, b"12", 0)
+    before = await log.load(DOCUMENT)
+    await _crash_at(database_dsn, event)
+    with pytest.raises(StorageUnavailable):
+        await log.rewrite(DOCUMENT, 1, 3, b"anew")
+    assert await log.load(DOCUMENT) == before
+
+
 async def test_crash_while_a_document_is_deleted_leaves_all_of_it(
     database: Database, log: PostgresUpdateLog, commits: GroupCommit, database_dsn: str
 ) -> None:

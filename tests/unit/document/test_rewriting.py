@@ -1,6 +1,7 @@
 """A document written anew holds all that it held, under one client id, and proves itself."""
 
 import json
+import random
 from typing import Any
 
 import encoded as yjs
@@ -159,3 +160,31 @@ def test_what_loses_something_on_the_way_is_not_used(monkeypatch: pytest.MonkeyP
     ):
         monkeypatch.setattr(replicas, "rewritten", lambda *_, lossy=lossy: lossy)
         assert replica.rewritten() == b""
+
+
+def lied_to(seed: int) -> Replica:
+    """Gives a document in which any item of several clients may be given as left and as right."""
+    fate = random.Random(seed)
+    replica = Replica.open(None, ())
+    send(replica, yjs.update(yjs.section(1, 0, yjs.item(yjs.string("abc"), parent="t"))))
+    for client in range(2, 30):
+        known = replica.vector
+        left, right = (
+            (each, fate.randrange(known[each])) for each in fate.choices(list(known), k=2)
+        )
+        content = fate.choice((yjs.string("xyz"), yjs.string("👋"), yjs.formatting("b", "true")))
+        deletes = {left[0]: [(left[1], left[1] + 1)]} if fate.random() < 0.3 else {}
+        item = yjs.item(content, origin=left, right=right if fate.random() < 0.8 else None)
+        send(replica, yjs.update(yjs.section(client, 0, item), deletes=deletes))
+    return replica
+
+
+def test_whatever_devices_lie_about_what_they_write_between_it_is_repaired() -> None:
+    spoiled = 0
+    for seed in range(40):
+        replica = lied_to(seed)
+        spoiled += not replica.snapshot()
+        fresh = Replica.open(replica.rewritten(), ())
+        assert fresh.snapshot()
+        assert sorted(fresh._crdt.text("t")) == sorted(replica._crdt.text("t"))
+    assert spoiled > 10, "these lies do no harm"
