@@ -157,8 +157,8 @@ async def test_tools_run_and_the_model_goes_on_with_their_results(
         ToolCall("c1", "weather", {"city": "Lisbon"}),
         ToolCall("c1-2", "breaks", {"city": "Atlantis"}),
         ToolStart("c1"),
-        ToolOutput("c1", {"city": "Lisbon", "sky": "blue"}),
         ToolStart("c1-2"),
+        ToolOutput("c1", {"city": "Lisbon", "sky": "blue"}),
         ToolError("c1-2", "no such city: Atlantis"),
     ]
     assert text_of(found) == "Blue."

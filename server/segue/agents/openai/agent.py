@@ -6,10 +6,10 @@ from contextlib import aclosing
 from typing import Any, Final, cast
 
 import openai
-import structlog
 from openai import AsyncOpenAI
 
 from segue.agents.openai.attachments import given_files
+from segue.agents.openai.calls import Calls
 from segue.agents.openai.failures import (
     ModelFailed,
     check_whole,
@@ -20,22 +20,14 @@ from segue.agents.openai.reply import Delta, Reply
 from segue.agents.openai.transcript import Message, messages
 from segue.agents.parts import Parts
 from segue.agents.port import (
-    AskApproval,
-    AskPerson,
     Event,
     Json,
     Metadata,
     Title,
-    ToolError,
-    ToolEvent,
-    ToolOutput,
     ToolPart,
-    ToolStart,
     Turn,
 )
-from segue.agents.tools import BadArguments, Tool
-
-log = structlog.get_logger()
+from segue.agents.tools import Tool
 
 _MAX_ROUNDS: Final = 20
 """Requests for one answer: a model that only calls tools comes to an end."""
@@ -43,7 +35,6 @@ _MAX_ROUNDS: Final = 20
 _TRIES: Final = 3
 _PAUSE_S: Final = 0.5
 _MAX_TITLE: Final = 60
-_MAX_ERROR: Final = 500
 
 
 class OpenAIAgent:
@@ -69,14 +60,13 @@ class OpenAIAgent:
         """Gives the answer in rounds of a model's reply and its tool calls; see the port."""
         if not turn.session.title and (title := _title(turn)):
             yield title
-        parts, usage = Parts(turn.parts), _usage(turn)
+        parts, usage, calls = Parts(turn.parts), _usage(turn), Calls(self._tools, turn)
         files = await given_files(turn)
         for _ in range(_MAX_ROUNDS):
-            for call in parts.open_calls:
-                async with aclosing(self._settle(call, turn)) as events:
-                    async for event in events:
-                        parts.add(event)
-                        yield event
+            async with aclosing(calls.settle(parts.open_calls)) as events:
+                async for event in events:
+                    parts.add(event)
+                    yield event
             if parts.open_calls:
                 return  # people decide
             reply = Reply()
@@ -87,43 +77,17 @@ class OpenAIAgent:
                     yield delta
             yield _used(usage, reply, self._model)
             taken = {part.id for part in parts.all if isinstance(part, ToolPart)}
-            calls = list(reply.calls(taken))
-            for called in calls:
+            asked = list(reply.calls(taken))
+            for called in asked:
                 parts.add(called)
                 yield called
-            if not calls:
+            if not asked:
                 return
         raise ModelFailed(f"The model called tools {_MAX_ROUNDS} times in a row without an answer.")
 
     async def aclose(self) -> None:
         """Closes its connections."""
         await self._client.close()
-
-    async def _settle(self, call: ToolPart, turn: Turn) -> AsyncGenerator[ToolEvent, None]:
-        """Brings a call to its result, or asks people for what it needs."""
-        tool = self._tools.get(call.name)
-        if tool is None:
-            yield ToolError(call.id, "There is no such tool.")
-            return
-        try:
-            tool.check(call.args)
-        except BadArguments as error:
-            yield ToolError(call.id, str(error)[:_MAX_ERROR])
-            return
-        if tool.by_person:
-            yield AskPerson(call.id)
-        elif tool.needs_approval and call.state != "approval-responded":
-            yield AskApproval(call.id)
-        else:
-            yield ToolStart(call.id, tool.is_repeatable)
-            yield await self._run(tool, call, turn)
-
-    async def _run(self, tool: Tool, call: ToolPart, turn: Turn) -> ToolEvent:
-        try:
-            return ToolOutput(call.id, await tool.run(call.args, turn))
-        except Exception as error:
-            log.warning("tool.failed", tool=tool.name, session=turn.session.id, exc_info=error)
-            return ToolError(call.id, str(error)[:_MAX_ERROR] or "The tool failed.")
 
     async def _reply(self, reply: Reply, given: list[Message]) -> AsyncGenerator[Delta, None]:
         """Streams a reply, tried again only while nobody has seen anything of it."""
