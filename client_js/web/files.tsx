@@ -36,6 +36,7 @@ function Picture({ session, file }: { session: Session; file: FilePart }) {
   const place = useRef<HTMLDivElement>(null)
   const [url, setUrl] = useState<string>()
   const [isBroken, setBroken] = useState(false)
+  const [isLarge, setLarge] = useState(false)
   useEffect(() => {
     const giving = new AbortController()
     let made: string | undefined
@@ -68,9 +69,27 @@ function Picture({ session, file }: { session: Session; file: FilePart }) {
   return (
     <div class="picture" ref={place}>
       {url !== undefined && (
-        <img src={url} alt={shownName(file.name)} onError={() => setBroken(true)} />
+        <button type="button" onClick={() => setLarge(true)}>
+          <img src={url} alt={shownName(file.name)} onError={() => setBroken(true)} />
+        </button>
+      )}
+      {url !== undefined && isLarge && (
+        <Large url={url} name={shownName(file.name)} onClose={() => setLarge(false)} />
       )}
     </div>
+  )
+}
+
+/** A picture as large as the screen lets it be; a click anywhere, or Escape, and it is gone. */
+function Large({ url, name, onClose }: { url: string; name: string; onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  useEffect(() => dialog.current?.showModal(), [])
+  return (
+    <dialog ref={dialog} class="large" aria-label={name} onClose={onClose}>
+      <button type="button" aria-label={`Close ${name}`} onClick={() => dialog.current?.close()}>
+        <img src={url} alt={name} />
+      </button>
+    </dialog>
   )
 }
 

@@ -11,7 +11,7 @@ from playwright.async_api import FilePayload, Page, expect
 
 from accessible import assert_accessible
 from http_client import HttpClient
-from people import Device, Devices
+from people import Device, Devices, Kind
 from segue.auth.grants import Role
 from servers import SegueServer
 
@@ -99,6 +99,29 @@ async def test_a_picture_from_the_phone_is_shown_on_the_laptop(
         await look(device, screenshots / f"{name}-files-{shade}.png")
     await phone.page.reload()
     await sees_picture(phone, "harbour.png", 640)
+
+
+@pytest.mark.parametrize("kind", ["phone", "laptop"])
+async def test_a_picture_is_looked_at_as_large_as_the_screen_is(
+    devices: Devices, screenshots: Path, kind: Kind
+) -> None:
+    device = await devices.open(kind)
+    await device.shows("Saved")
+    await choose(device, HARBOUR)
+    await send_chosen(device)
+    await sees_picture(device, "harbour.png", 640)
+    assert isinstance(device.page, Page)
+    thumbnail = device.page.get_by_role("button", name="harbour.png", exact=True)
+    await thumbnail.focus()
+    await device.page.keyboard.press("Enter")
+    large = device.page.get_by_role("dialog", name="harbour.png")
+    await expect(large.get_by_role("img")).to_be_visible()
+    await look(device, screenshots / f"{kind}-picture.png")
+    await device.page.keyboard.press("Escape")
+    await expect(large).to_have_count(0)
+    await thumbnail.click()
+    await large.get_by_role("button").click()
+    await expect(large).to_have_count(0)
 
 
 async def look(device: Device, path: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+from pathlib import Path
 
 import psutil
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from databases import connected
 from http_client import HttpAnswer, HttpClient
 from segue.auth.grants import Role
-from servers import SegueServer, new_session
+from servers import PostgresServer, SegueServer, new_session
 from waiting import until_it_is
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +106,30 @@ async def test_a_file_outlives_a_crash_and_not_its_session(
         assert await connection.fetchval(LEFT) == before - 1 - 4
     assert code(await alice.ask("GET", place)) == (410, "deleted")
     assert code(await add(alice, files, content)) == (410, "deleted")
+
+
+async def test_without_postgres_files_say_so_and_come_back_with_it(tmp_path: Path) -> None:
+    with PostgresServer.created() as postgres:
+        address = await postgres.new_database()
+        async with SegueServer.started(tmp_path, database_url=address) as server:
+            alice = HttpClient(server, server.token("alice"))
+            await alice.ask("POST", "/v1/sessions", {"id": "trip"})
+            files = "/v1/sessions/trip/files"
+            content = os.urandom(MIB)
+            assert (await add(alice, files, content)).status == 201
+            with postgres.stopped():
+                for method, path, raw in (
+                    ("POST", files, b"x"),
+                    ("GET", files, None),
+                    ("GET", f"{files}/{ref_of(content)}", None),
+                    ("DELETE", f"{files}/{ref_of(content)}", None),
+                ):
+                    answer = await alice.ask(method, path, raw=raw)
+                    assert code(answer) == (503, "storage_unavailable"), (method, path)
+                    assert answer.headers["retry-after"] == "1"
+            await server.ready()
+            assert (await alice.ask("GET", f"{files}/{ref_of(content)}")).body == content
+            assert (await add(alice, files, b"x")).status == 201
 
 
 async def test_files_of_foreign_sessions_tell_nothing(
