@@ -11,7 +11,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, Literal, NoReturn, Self, TypeVar
 
 from segue.agents import local, port
 from segue.client import File, Message
@@ -143,6 +143,10 @@ class Session:
     ) -> File:
         """See `segue.Session.add_file`."""
         return _run(self._inner.add_file(content, name=name, media_type=media_type))
+
+    def export(self, format: Literal["jsonl", "ai-sdk", "openai"] = "jsonl") -> bytes:
+        """See `segue.Session.export`."""
+        return _run(self._inner.export(format))
 
     def read_file(self, file: File | str) -> bytes:
         """See `segue.Session.read_file`."""

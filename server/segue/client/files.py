@@ -1,4 +1,4 @@
-"""Files of a session: they go over HTTP, in either direction, and need the server at that moment."""
+"""Files of a session, and a session as a file: over HTTP, so they need the server at that moment."""
 
 import asyncio
 import http.client
@@ -42,11 +42,12 @@ class _Problem(msgspec.Struct):
 
 
 class FileTransfer:
-    """Adds and reads the files of one session."""
+    """Adds and reads the files of one session, and gives it as one."""
 
     def __init__(self, address: Address, session: str) -> None:
         self._address = address
-        self._path = f"/v1/sessions/{quote(session, safe='')}/files"
+        self._session = f"/v1/sessions/{quote(session, safe='')}"
+        self._path = f"{self._session}/files"
 
     async def add(
         self, content: bytes | str | Path, name: str | None, media_type: str | None
@@ -75,6 +76,17 @@ class FileTransfer:
         """
         token = await self._address.fresh_token()
         path = f"{self._path}/{quote(ref, safe='')}"
+        return await asyncio.to_thread(self._ask, "GET", path, token, {})
+
+    async def export(self, format: str) -> bytes:
+        """Gives the session as a file: see `Session.export`.
+
+        Raises:
+            Unreachable: the server doesn't answer, or not to the end.
+            SegueError: it can't be read; the text says why.
+        """
+        token = await self._address.fresh_token()
+        path = f"{self._session}/export?{urlencode({'format': format})}"
         return await asyncio.to_thread(self._ask, "GET", path, token, {})
 
     def _send(self, path: str, token: str, content: bytes | str | Path, kind: str) -> bytes:

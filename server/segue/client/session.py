@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import msgspec
 
@@ -223,6 +223,16 @@ class Session(LiveDocument):
             SegueError: it can't be read; the text says why.
         """
         return await self._files.read(file if isinstance(file, str) else file.ref)
+
+    async def export(self, format: Literal["jsonl", "ai-sdk", "openai"] = "jsonl") -> bytes:
+        """Gives all that the server has of the session as a file, which `POST /v1/sessions/import` takes.
+
+        Raises:
+            Unreachable: the server doesn't answer.
+            SegueError: it can't be read; the text says why.
+        """
+        await self.save()
+        return await self._files.export(format)
 
     @asynccontextmanager
     async def stream(self, role: str = "agent") -> AsyncIterator[Answer]:

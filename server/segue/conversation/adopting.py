@@ -62,6 +62,8 @@ class Adoption:
             settings=None if found.settings is None else _json(found.settings),
             context={key: _json(self._entry(entry)) for key, entry in found.context.items()},
             runs=self._runs(),
+            artifacts={name: _json(about) for name, (about, _) in found.artifacts.items()},
+            texts={name: text for name, (_, text) in found.artifacts.items()},
         )
 
     def _message(

@@ -4,7 +4,7 @@ pycrdt's PanicException is a BaseException, and an exception does not roll its t
 `Failed` the document is in no known state and has to be thrown away.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from pycrdt import Doc, Map, Text, TransactionEvent
@@ -35,13 +35,17 @@ class Crdt:
         """The id under which it writes."""
         return self._doc.client_id
 
-    def edit(self, change: Callable[[Roots], None]) -> bytes:
+    def edit(
+        self, change: Callable[[Roots], None], texts: Mapping[str, str] | None = None
+    ) -> bytes:
         """Has maps changed in one transaction; gives the update that says so, empty if nothing did.
+
+        `texts` are put at the beginning of roots.
 
         Raises:
             Failed: the document has to be thrown away.
         """
-        return _guarded(lambda: self._edit(change))
+        return _guarded(lambda: self._edit(change, texts))
 
     def read(self, question: Callable[[Roots], T]) -> T:
         """Has maps read; an error in the document's data is `Failed`, so questions raise nothing.
@@ -107,8 +111,14 @@ class Crdt:
         found: Map[object] = self._doc.get(name, type=Map)
         return found
 
-    def _edit(self, change: Callable[[Roots], None]) -> bytes:
-        return self._record(lambda: change(self._root))
+    def _edit(self, change: Callable[[Roots], None], texts: Mapping[str, str] | None) -> bytes:
+        def write() -> None:
+            change(self._root)
+            for root, text in (texts or {}).items():
+                if text:
+                    self._doc.get(root, type=Text).insert(0, text)
+
+        return self._record(write)
 
     def _replace_text(self, root: str, start: int, end: int, text: str) -> bytes:
         found: Text = self._doc.get(root, type=Text)

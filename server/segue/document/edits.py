@@ -130,7 +130,8 @@ class ImportTranscript(msgspec.Struct, frozen=True, tag="import_transcript"):
     """Fills an empty session with a conversation, in this order; nobody answers any of it.
 
     `by` is who asked for it. `context` and `runs` are entries as JSON objects, by key or id; the runs
-    have ended. A session that has these messages already is left as it is.
+    have ended. `artifacts` say by name what is edited beside the conversation, `texts` what it holds. A
+    session that has these messages already is left as it is.
     """
 
     by: UserId
@@ -140,6 +141,8 @@ class ImportTranscript(msgspec.Struct, frozen=True, tag="import_transcript"):
     settings: JsonValue | None = None
     context: dict[str, JsonValue] = {}
     runs: dict[str, JsonValue] = {}
+    artifacts: dict[str, JsonValue] = {}
+    texts: dict[str, str] = {}
 
 
 Edit = (

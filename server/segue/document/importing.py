@@ -16,7 +16,16 @@ from segue.document.crdt import Roots
 from segue.document.edits import ImportedMessage, ImportTranscript
 from segue.document.gate import Touched
 from segue.document.run_writer import Change
-from segue.document.schema import CONTEXT, MESSAGES, RUNS, SESSION, SETTINGS, SUPERSEDES, TITLE
+from segue.document.schema import (
+    ARTIFACTS,
+    CONTEXT,
+    MESSAGES,
+    RUNS,
+    SESSION,
+    SETTINGS,
+    SUPERSEDES,
+    TITLE,
+)
 from segue.document.steps import JsonValue
 from segue.document.values import stored_value
 
@@ -38,7 +47,7 @@ def prepare_import(
     if conversation.last_seq:
         raise Refusal("the session has messages already")
     messages = {message.id: _message(message) for message in edit.messages}
-    context, runs = _objects(edit.context), _objects(edit.runs)
+    context, runs, artifacts = map(_objects, (edit.context, edit.runs, edit.artifacts))
     session: JsonObject = {TITLE: edit.title} if edit.title else {}
     if edit.settings is not None:
         session[SETTINGS] = stored_value(edit.settings)
@@ -46,7 +55,8 @@ def prepare_import(
     def change(root: Roots) -> Touched:
         for message, (fields, parts) in messages.items():
             root(MESSAGES)[message] = Map({**fields, "parts": Map(_shared(parts))})
-        for name, entries in ((CONTEXT, context), (RUNS, runs), (SESSION, session)):
+        kept = {CONTEXT: context, RUNS: runs, ARTIFACTS: artifacts, SESSION: session}
+        for name, entries in kept.items():
             for key, value in entries.items():
                 root(name)[key] = value
         places = [(message.id, message.parent) for message in edit.messages]

@@ -1,7 +1,7 @@
 """Answers views from a document. Total: whatever members wrote, it gives the promised shapes."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -14,7 +14,16 @@ from segue.document.crdt import Roots
 from segue.document.edits import Author
 from segue.document.feed import Feed, Kind, Subject
 from segue.document.runs import run_at
-from segue.document.schema import CONTEXT, MESSAGES, PROFILE, RUNS, SESSION, SETTINGS, SUPERSEDES
+from segue.document.schema import (
+    ARTIFACTS,
+    CONTEXT,
+    MESSAGES,
+    PROFILE,
+    RUNS,
+    SESSION,
+    SETTINGS,
+    SUPERSEDES,
+)
 from segue.document.views import (
     MAX_PAGE,
     HistoryPage,
@@ -44,8 +53,14 @@ _SCALARS: Final = (bool, int, float, str, bytes)
 _MAX_EXACT: Final = 1 << 53
 
 
-def answer(root: Roots, conversation: Conversation, feed: Feed, view: View) -> bytes:
-    """Gives the JSON that answers a view."""
+def answer(
+    root: Roots,
+    conversation: Conversation,
+    feed: Feed,
+    view: View,
+    texts: Callable[[], Mapping[str, str]] = dict,
+) -> bytes:
+    """Gives the JSON that answers a view. `texts` gives those of artifacts, by name."""
     found: object = None
     match view:
         case ViewMessages(limit, before):
@@ -61,7 +76,9 @@ def answer(root: Roots, conversation: Conversation, feed: Feed, view: View) -> b
         case ViewHistory():
             found = _history_page(root, conversation, view)
         case ViewRecord():
-            found = RecordView(_entries(root, CONTEXT), _entries(root, RUNS))
+            found = RecordView(
+                _entries(root, CONTEXT), _entries(root, RUNS), _artifacts(root, texts)
+            )
         case ViewProfile():
             found = _entries(root, PROFILE)
         case ViewChanges():
@@ -228,6 +245,13 @@ def _entries(root: Roots, name: str) -> dict[str, dict[str, object]]:
     if not isinstance(entries, dict):
         return {}
     return {key: entry for key, entry in entries.items() if isinstance(entry, dict)}
+
+
+def _artifacts(root: Roots, texts: Callable[[], Mapping[str, str]]) -> dict[str, dict[str, object]]:
+    known = _entries(root, ARTIFACTS)
+    found: dict[str, dict[str, object]] = {name: {"text": ""} for name in known}
+    found.update((name, {"text": text}) for name, text in texts().items())
+    return {name: {**known.get(name, {}), **value} for name, value in sorted(found.items())}
 
 
 def _parts(parts: object) -> list[dict[str, object]]:

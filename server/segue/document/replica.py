@@ -4,7 +4,7 @@ What is refused never touches the CRDT, so a refusal costs nobody else anything.
 nevertheless, the replica is `Broken`: its owner throws it away and rebuilds it from the log.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Self
 
 from segue.auth.grants import Role
@@ -13,6 +13,7 @@ from segue.document import snapshot as snapshots
 from segue.document.content import Refusal
 from segue.document.conversation import Conversation
 from segue.document.crdt import Crdt, Failed, Roots
+from segue.document.edits import ImportTranscript
 from segue.document.feed import Feed
 from segue.document.gate import (
     READ_ONLY,
@@ -26,7 +27,7 @@ from segue.document.ranges import Ranges
 from segue.document.rewriting import rewritten
 from segue.document.run_writer import Change
 from segue.document.same import same_content
-from segue.document.schema import CONTEXT, MESSAGES, REQUESTS, RUNS, SESSION
+from segue.document.schema import ARTIFACT, CONTEXT, MESSAGES, REQUESTS, RUNS, SESSION
 from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.document.update import ParsedUpdate, parse
 from segue.document.verdict import (
@@ -145,7 +146,7 @@ class Replica:
                 return NoNews(order.number, ())
             if isinstance(change, Refusal):
                 return Refused(order.number, str(change))
-            accepted = self._write(order.number, (), change)
+            accepted = self._write(order.number, (), change, _texts_of(order))
             return accepted if accepted.made else NoNews(order.number, ())
         except Failed as failure:
             raise Broken(Refused(order.number, _UNHOLDABLE), str(failure)) from failure
@@ -158,7 +159,9 @@ class Replica:
         """
         try:
             return self._crdt.read(
-                lambda root: reader.answer(root, self._conversation, self._feed, view)
+                lambda root: reader.answer(
+                    root, self._conversation, self._feed, view, self._artifacts
+                )
             )
         except Failed as failure:
             raise Broken(None, str(failure)) from failure
@@ -275,9 +278,15 @@ class Replica:
         except Refusal as refusal:  # not the document's failure
             return refusal
 
-    def _write(self, number: int, spans: tuple[Span, ...], change: Change) -> Accepted:
-        """Makes a change and what follows from it, in one transaction."""
-        data = self._crdt.edit(lambda root: self._conversation.follow(root, change(root)))
+    def _write(
+        self,
+        number: int,
+        spans: tuple[Span, ...],
+        change: Change,
+        texts: Mapping[str, str] | None = None,
+    ) -> Accepted:
+        """Makes a change and what follows from it, and writes texts by root, in one transaction."""
+        data = self._crdt.edit(lambda root: self._conversation.follow(root, change(root)), texts)
         made = self._admit_own(data) if data else None
         return Accepted(number, spans, made, self._changed_summary(), self.take_news())
 
@@ -332,6 +341,10 @@ class Replica:
             )
         )
 
+    def _artifacts(self) -> dict[str, str]:
+        names = [root for root in self._gate.text_roots if root.startswith(ARTIFACT)]
+        return {root.removeprefix(ARTIFACT): self._crdt.text(root) for root in names}
+
     def _known_cut(self, client: int, clock: int) -> int:
         """Gives a clock to continue from that the document has and that halves no character."""
         return self._gate.cut_safely(client, min(clock, self._gate.vector.get(client, 0)))
@@ -349,6 +362,12 @@ def _fresh_client(used: Collection[int]) -> int:
 
 def _keys_of_conversation(root: Roots) -> list[list[str]]:
     return [sorted(root(name).keys()) for name in _CONVERSATION]
+
+
+def _texts_of(order: Order) -> dict[str, str]:
+    if not isinstance(order.edit, ImportTranscript):
+        return {}
+    return {f"{ARTIFACT}{name}": text for name, text in order.edit.texts.items()}
 
 
 def _spans(parsed: ParsedUpdate) -> tuple[Span, ...]:

@@ -23,6 +23,11 @@ SESSIONS: Final = "sessions"
 PROFILE: Final = "profile"
 """In a home: what is known of its user, entries as in `context`."""
 
+ARTIFACTS: Final = "artifacts"
+"""name -> what it is: {title, kind}. Its text is the root that `ARTIFACT` and the name give."""
+
+ARTIFACT: Final = "artifact:"
+
 SESSION: Final = "session"
 """title, settings: written by members; head: by the server."""
 

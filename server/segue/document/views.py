@@ -135,10 +135,14 @@ class HistoryPage(msgspec.Struct, frozen=True):
 
 
 class RecordView(msgspec.Struct, frozen=True):
-    """A session's context and runs: entries by key, and by id."""
+    """A session's context and runs: entries by key, and by id.
+
+    `artifacts` are what is edited beside the conversation, by name: {title, kind, text}.
+    """
 
     context: dict[str, dict[str, object]]
     runs: dict[str, dict[str, object]]
+    artifacts: dict[str, dict[str, object]] = {}
 
 
 class SessionView(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Segue's own format: a line of JSON for the session, each message by `seq`, each entry; then `end`.
+"""Segue's own format: a line of JSON for the session, each message by `seq`, each entry and artifact; then `end`.
 
 It keeps all there is. Whoever reads it can tell from the last line whether it is whole. A file may also
 be written by hand: lines of messages are enough then.
@@ -67,12 +67,18 @@ class _RunLine(_Line, frozen=True, tag="run"):
     run: JsonObject
 
 
+class _ArtifactLine(_Line, frozen=True, tag="artifact"):
+    name: str
+    text: str
+    about: JsonObject = {}
+
+
 class _EndLine(_Line, frozen=True, tag="end"):
     messages: int
 
 
 _decoder: Final = msgspec.json.Decoder(
-    _SessionLine | _MessageLine | _ContextLine | _RunLine | _EndLine
+    _SessionLine | _MessageLine | _ContextLine | _RunLine | _ArtifactLine | _EndLine
 )
 
 
@@ -101,7 +107,13 @@ class JsonlWriter(Writer):
             _line({"type": "run", "id": run, "run": _outcome(value)})
             for run, value in record.runs.items()
         ]
-        return b"".join((*entries, *runs, _line({"type": "end", "messages": self._count})))
+        artifacts = [
+            _line({"type": "artifact", "name": name, **_parted(value)})
+            for name, value in record.artifacts.items()
+        ]
+        return b"".join(
+            (*entries, *runs, *artifacts, _line({"type": "end", "messages": self._count}))
+        )
 
 
 def read_jsonl(data: bytes) -> Transcript:
@@ -137,6 +149,8 @@ class _Reader:
                 self._found.context[key] = kept(where, entry)
             case _RunLine(run, value):
                 self._found.runs[run] = kept(where, value)
+            case _ArtifactLine(name, text, about):
+                self._found.artifacts[name] = (kept(where, about), text)
             case _EndLine(count):
                 self._end(where, count)
 
@@ -196,8 +210,13 @@ def _draft(where: str, line: _MessageLine) -> Draft:
 
 def _reading(
     line: bytes,
-) -> Callable[[], _SessionLine | _MessageLine | _ContextLine | _RunLine | _EndLine]:
+) -> Callable[[], _SessionLine | _MessageLine | _ContextLine | _RunLine | _ArtifactLine | _EndLine]:
     return lambda: _decoder.decode(line)
+
+
+def _parted(artifact: JsonObject) -> JsonObject:
+    about = {key: value for key, value in artifact.items() if key != "text"}
+    return {"text": artifact.get("text", ""), "about": about}
 
 
 def _outcome(run: JsonObject) -> JsonObject:

@@ -58,7 +58,10 @@ class Draft:
 
 @dataclass(slots=True)
 class Transcript:
-    """All that a file says. Nothing in it is to be believed but its shape."""
+    """All that a file says. Nothing in it is to be believed but its shape.
+
+    `artifacts` are what each is, and its text.
+    """
 
     messages: list[Draft] = field(default_factory=list)
     title: str = ""
@@ -66,6 +69,7 @@ class Transcript:
     head: str | None = None
     context: dict[str, JsonObject] = field(default_factory=dict)
     runs: dict[str, JsonObject] = field(default_factory=dict)
+    artifacts: dict[str, tuple[JsonObject, str]] = field(default_factory=dict)
 
 
 class Writer(Protocol):

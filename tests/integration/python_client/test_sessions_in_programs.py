@@ -141,6 +141,25 @@ async def test_context_artifacts_and_titles_are_shared(server: SegueServer, sess
         assert two.title == "Trip"
 
 
+async def test_a_session_goes_into_a_file_and_a_new_session_comes_of_it(
+    server: SegueServer, session: str
+) -> None:
+    token = server.token("alice")
+    here = {"url": server.url, "token": token}
+    async with await Session.create(session_id=session, title="Berlin", **here) as ours:
+        await ours.add_message("user", "Find flights")
+        await ours.set("budget", 900)
+        await ours.write_artifact("plan", "Day 1: museums\n")
+        file = await ours.export()
+        assert b"Find flights" in await ours.export("openai")
+    answer = await HttpClient(server, token).ask("POST", "/v1/sessions/import", raw=file)
+    assert answer.status == 201, answer.body
+    async with await Session.load(answer.json["id"], **here) as again:
+        assert [message.text for message in again.messages] == ["Find flights"]
+        assert (again.title, again.get("budget")) == ("Berlin", 900)
+        assert again.artifact("plan") == "Day 1: museums\n"
+
+
 async def test_the_profile_is_the_users_own(server: SegueServer) -> None:
     async with await Profile.load(url=server.url, token=server.token("nora")) as profile:
         assert profile.get("home_airport") is None

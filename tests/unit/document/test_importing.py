@@ -127,7 +127,7 @@ def test_history_is_read_in_pages_with_what_has_no_place_behind_the_last(talk: T
     assert pages == 6
 
 
-def test_context_runs_title_and_settings_come_along(talk: Talk) -> None:
+def test_context_runs_artifacts_title_and_settings_come_along(talk: Talk) -> None:
     edit = ImportTranscript(
         ALICE,
         TREE,
@@ -135,11 +135,17 @@ def test_context_runs_title_and_settings_come_along(talk: Talk) -> None:
         settings=b'{"responder": "none"}',
         context={"budget": b'{"value": 900, "by": "alice"}'},
         runs={"a": b'{"agent": "demo", "status": "error", "error": "No.", "reply_to": "a"}'},
+        artifacts={"plan": b'{"title": "The plan", "kind": "text"}'},
+        texts={"plan": "Day 1: \U0001f68b", "notes": "b"},
     )
     put(talk, edit)
     talk.restart()
     record = msgspec.json.decode(talk.replica.view(ViewRecord()), type=RecordView)
     assert record.context == {"budget": {"value": 900, "by": "alice"}}
     assert record.runs["a"]["error"] == "No."
+    assert record.artifacts == {
+        "notes": {"text": "b"},
+        "plan": {"title": "The plan", "kind": "text", "text": "Day 1: \U0001f68b"},
+    }
     assert talk.replica.summary.title == "Lisbon"
     assert talk.replica.summary.open_runs == 0

@@ -233,6 +233,20 @@ async def test_a_session_is_written_to_a_file(scene: Scene) -> None:
     )  # fmt: skip
 
 
+async def test_few_exports_of_a_user_at_a_time(scene: Scene) -> None:
+    await send(scene, HELLO, "?id=trip")
+    services = scene.api.services
+    assert services is not None
+    claims = services.verify(token("alice"))
+    exports = [await services.transfers.export(claims, "trip", Format.JSONL) for _ in range(4)]
+    for export in exports:
+        await anext(aiter(export.pieces))
+    assert code(await scene.ask("GET", "/v1/sessions/trip/export")) == (429, "too_many")
+    async for _ in exports[0].pieces:
+        pass
+    assert (await scene.ask("GET", "/v1/sessions/trip/export")).status == 200
+
+
 async def test_who_is_removed_reads_no_further(scene: Scene) -> None:
     await send(scene, HELLO, "?id=trip")
     scene.join("trip", "vic", Role.VIEWER)

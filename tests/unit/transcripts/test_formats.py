@@ -84,6 +84,7 @@ def written(format: Format, messages: list[MessageView], active: set[str] | None
                 "number": 1,
             }
         },
+        {"plan": {"title": "The plan", "text": "Day 1\n"}},
     )
     shown = [
         writer.message(each, is_active=active is None or each.id in active) for each in messages
@@ -109,6 +110,7 @@ def parts_of(found: Transcript) -> list[tuple[str, list[dict[str, object]]]]:
 
 def test_lines_keep_everything_there_is() -> None:
     found = read(Format.JSONL, written(Format.JSONL, TALK))
+    assert found.artifacts == {"plan": ({"title": "The plan"}, "Day 1\n")}
     assert (found.title, found.settings, found.head) == ("Lisbon", {"responder": "demo"}, "m3")
     assert found.context == {"budget": {"value": 900, "by": "bob"}}
     # How a server works on it now is nobody else's business.
@@ -315,10 +317,10 @@ def test_a_wrong_line_is_named(data: bytes, told: str) -> None:
     assert told in refused(Format.JSONL, data)
 
 
-@pytest.mark.parametrize("lines", range(1, 7))
+@pytest.mark.parametrize("lines", range(1, 9))
 def test_an_export_that_is_cut_off_is_no_conversation(lines: int) -> None:
     whole = written(Format.JSONL, TALK).splitlines(keepends=True)
-    assert len(whole) == 7
+    assert len(whole) == 8
     data = b"".join(whole[:lines])
     if lines == len(whole):
         read(Format.JSONL, data)

@@ -25,7 +25,13 @@ def watch() -> Watch:
 
 @pytest.mark.parametrize(
     ("kind", "allowed_s"),
-    [(Kind.CHECK, 2.0), (Kind.OPEN, 20.0), (Kind.STATE, 10.0), (Kind.SNAPSHOT, 10.0)],
+    [
+        (Kind.CHECK, 2.0),
+        (Kind.IMPORT, 20.0),
+        (Kind.OPEN, 20.0),
+        (Kind.STATE, 10.0),
+        (Kind.SNAPSHOT, 10.0),
+    ],
 )
 def test_each_kind_has_its_cpu_time(watch: Watch, kind: Kind, allowed_s: float) -> None:
     vitals = replace(RESTING, running=5, since_cpu_s=30.0, waiting=True)
