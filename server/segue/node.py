@@ -355,6 +355,7 @@ def _agents(settings: Settings) -> dict[str, Agent]:
         settings.agent_instructions,
         settings.openai_api_key or "",
         settings.openai_base_url,
+        settings.agent_max_tokens,
     )
     return load_agents(settings.agent_spec, options, settings.remote_agents)
 

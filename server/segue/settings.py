@@ -133,6 +133,12 @@ class Settings:
     agent_instructions: str = _from(
         "SEGUE_AGENT_INSTRUCTIONS", "", values.text, "What the agent `openai` is told to be."
     )
+    agent_max_tokens: int = _from(
+        "SEGUE_AGENT_MAX_TOKENS",
+        "0",
+        values.whole(0, 100_000_000),
+        "About how many tokens `openai` sends at most, leaving out the oldest turns; 0: no limit.",
+    )
     openai_api_key: str | None = _from_hidden(
         "OPENAI_API_KEY", values.text, "Key for the model's server.", "sk-..."
     )

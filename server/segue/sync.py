@@ -192,7 +192,7 @@ class Session:
 class Agent:
     """See `segue.Agent`."""
 
-    def __init__(self, spec: str | port.Agent = "demo", **options: str) -> None:
+    def __init__(self, spec: str | port.Agent = "demo", **options: Any) -> None:
         """Builds it."""
         self._inner = local.Agent(spec, **options)
         self.name = self._inner.name

@@ -19,6 +19,7 @@ class ModelOptions:
     instructions: str = ""
     api_key: str = ""
     base_url: str = ""
+    max_tokens: int = 0
 
 
 _NO_MODEL: Final = ModelOptions()
@@ -87,7 +88,10 @@ def _model_agent(options: ModelOptions) -> Agent:
         api_key=options.api_key or "none", base_url=options.base_url or None
     )
     built: Agent = agent.OpenAIAgent(
-        options.model, instructions=options.instructions, client=client
+        options.model,
+        instructions=options.instructions,
+        client=client,
+        max_tokens=options.max_tokens,
     )
     return built
 

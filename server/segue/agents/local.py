@@ -36,8 +36,8 @@ _CUT_OFF: Final = frozenset(("interrupted", "error", "cancelled", "streaming"))
 class Agent:
     """Answers histories and sessions: `demo`, `openai`, or `module:factory` of yours (`segue.agents.port`)."""
 
-    def __init__(self, spec: str | port.Agent = "demo", **options: str) -> None:
-        """Builds it, or takes one; `openai` takes `model`, `instructions`, `api_key` and `base_url`.
+    def __init__(self, spec: str | port.Agent = "demo", **options: Any) -> None:
+        """Builds it, or takes one; `openai` takes `model`, `instructions`, `api_key`, `base_url`, `max_tokens`.
 
         Raises:
             ConfigurationError: there is no such agent, or it lacks something.

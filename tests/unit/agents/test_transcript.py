@@ -96,3 +96,40 @@ def test_instructions_come_first_and_what_is_known_is_data() -> None:
 def test_people_are_named_where_there_are_several() -> None:
     given = messages("", turn(person("Hi"), person("Hello", "Bob")), ())
     assert [message["content"] for message in given] == ["Alice: Hi", "Bob: Hello"]
+
+
+def spoken(number: int) -> tuple[TurnMessage, ...]:
+    """One turn: a question, two calls and their results, an answer."""
+    calls = [call(f"c{number}-{n}", "output-available", output="x" * 80) for n in range(3)]
+    return person(f"Question {number} " + "?" * 80), answer(*calls, TextPart(f"Answer {number}"))
+
+
+@pytest.mark.parametrize("budget", range(0, 1_200, 20))
+def test_a_budget_leaves_out_the_oldest_turns_whole(budget: int) -> None:
+    history = [message for number in range(8) for message in spoken(number)]
+    parts = (call("now", "output-available", output="y" * 40),)
+    asked = turn(*history, person("The last one"))
+    given = messages("Be brief.", asked, parts, max_tokens=budget)
+    everything = messages("Be brief.", asked, parts)
+    assert given[0] == everything[0], "the instructions stay"
+    kept = len(given) - 1
+    assert given[1:] == everything[-kept:], "what is left is the end"
+    assert given[1]["role"] == "user", "it begins with a question"
+    assert "The last one" in [message["content"] for message in given]
+    called = [each["id"] for message in given for each in message.get("tool_calls", ())]
+    assert called == [m["tool_call_id"] for m in given if m["role"] == "tool"]
+    if budget:
+        size = sum(len(str(message)) for message in given) / 4
+        assert size < budget * 1.3 or kept == 3, "only what is being answered may be over it"
+    else:
+        assert given == everything
+
+
+def test_a_picture_counts_as_a_picture_and_not_by_its_bytes() -> None:
+    from segue.agents.openai.budget import fitting
+
+    url = {"url": "data:image/png;base64," + "A" * 4_000_000}
+    shown = {"role": "user", "content": [{"type": "image_url", "image_url": url}]}
+    asked = {"role": "user", "content": "What is it?"}
+    assert fitting([[shown], [asked]], [], 1_100) == [shown, asked]
+    assert fitting([[shown], [asked]], [], 900) == [asked]

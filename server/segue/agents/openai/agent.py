@@ -9,6 +9,7 @@ import openai
 from openai import AsyncOpenAI
 
 from segue.agents.openai.attachments import given_files
+from segue.agents.openai.budget import Message
 from segue.agents.openai.calls import Calls
 from segue.agents.openai.failures import (
     ModelFailed,
@@ -17,7 +18,7 @@ from segue.agents.openai.failures import (
     readable,
 )
 from segue.agents.openai.reply import Delta, Reply
-from segue.agents.openai.transcript import Message, messages
+from segue.agents.openai.transcript import messages
 from segue.agents.parts import Parts
 from segue.agents.port import (
     Event,
@@ -48,13 +49,18 @@ class OpenAIAgent:
         tools: Sequence[Tool] = (),
         name: str = "assistant",
         client: AsyncOpenAI | None = None,
+        max_tokens: int = 0,
     ) -> None:
-        """Builds it; without a `client` of yours the SDK's own settings count (OPENAI_API_KEY...)."""
+        """Builds it; without a `client` of yours the SDK's own settings count (OPENAI_API_KEY...).
+
+        `max_tokens` is about how many a request may have: the oldest turns are left out. 0: all are given.
+        """
         self.name = name
         self._model = model
         self._instructions = instructions
         self._tools = {tool.name: tool for tool in tools}
         self._client = client or AsyncOpenAI()
+        self._max_tokens = max_tokens
 
     async def respond(self, turn: Turn) -> AsyncGenerator[Event, None]:
         """Gives the answer in rounds of a model's reply and its tool calls; see the port."""
@@ -70,7 +76,7 @@ class OpenAIAgent:
             if parts.open_calls:
                 return  # people decide
             reply = Reply()
-            given = messages(self._instructions, turn, parts.all, files)
+            given = messages(self._instructions, turn, parts.all, files, self._max_tokens)
             async with aclosing(self._reply(reply, given)) as deltas:
                 async for delta in deltas:
                     parts.add(delta)

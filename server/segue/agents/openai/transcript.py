@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from segue.agents.openai.attachments import Content, contents
+from segue.agents.openai.budget import Message, fitting
 from segue.agents.port import ContextEntry, Part, TextPart, ToolPart, Turn, TurnMessage
-
-Message = dict[str, Any]
 
 _GO_ON: Final = (
     "(Your answer above was cut off. Go on exactly where it ends, and repeat nothing of it.)"
@@ -23,19 +22,31 @@ def messages(
     turn: Turn,
     parts: Sequence[Part],
     files: Mapping[str, Content] = MappingProxyType({}),
+    max_tokens: int = 0,
 ) -> list[Message]:
     """Gives the messages for the next request; `parts` are what the answer holds by now.
 
-    `files` are those that are given, see `attachments`.
+    `files` are those that are given, see `attachments`; of the history as much as `budget.fitting` has fit.
     """
-    people = {message.author for message in turn.history if message.role == "user"}
-    given = [*_system(instructions, turn)]
-    for message in turn.history:
-        given += _message(message, files, name_people=len(people) > 1)
-    given += _answer(parts)
+    system = [*_system(instructions, turn)]
+    answer = _answer(parts)
     if parts and isinstance(parts[-1], TextPart):
-        given.append({"role": "user", "content": _GO_ON})
-    return given
+        answer.append({"role": "user", "content": _GO_ON})
+    return [*system, *fitting(_turns(turn, files), [*system, *answer], max_tokens), *answer]
+
+
+def _turns(turn: Turn, files: Mapping[str, Content]) -> list[list[Message]]:
+    """Gives the history in turns: each begins where somebody speaks after an answer."""
+    people = {message.author for message in turn.history if message.role == "user"}
+    turns: list[list[Message]] = [[]]
+    was_answered = False
+    for message in turn.history:
+        is_answer = message.role == "assistant"
+        if was_answered and not is_answer:
+            turns.append([])
+        was_answered = is_answer
+        turns[-1] += _message(message, files, name_people=len(people) > 1)
+    return turns
 
 
 def _system(instructions: str, turn: Turn) -> Iterator[Message]:
