@@ -292,7 +292,7 @@ class SegueServer:
     async def status(self, path: str) -> int | None:
         """Gives the HTTP status of a path; None when nobody answers."""
         try:
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 stream = await anyio.connect_tcp("127.0.0.1", self.port)
                 async with stream:
                     await stream.send(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
