@@ -1,6 +1,7 @@
 """SIGTERM in the middle of answers, with devices that don't read: saved, said, and over in seconds."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -65,12 +66,28 @@ async def terminate(server: SegueServer) -> None:
     assert 200 not in noes, answers
 
 
-async def sent_away(crowd: Crowd, asleep: Sequence[Device] = ()) -> None:
-    """Asserts that the stop was the first thing to end their connections."""
+async def connected_ones(crowd: Crowd, asleep: Sequence[Device]) -> dict[Device, int]:
+    """Gives who is to be told of the stop, and how often each was cut off before.
+
+    Where the machine is slow a library may give a connection up by itself.
+    """
+    found = {}
     for device in crowd.devices:
-        if device not in asleep:
-            first, *_ = await device.call("closes")
-            assert first["code"] == 1012, (device.id, first)
+        if device not in asleep and (await device.summary())["connected"]:
+            found[device] = len(await device.call("closes"))
+    return found
+
+
+async def assert_sent_away(connected: Mapping[Device, int]) -> None:
+    for device, before in connected.items():
+        close = (await device.call("closes"))[before]
+        assert close["code"] == 1012, (device.id, close)
+
+
+def said_to_be_left(server: SegueServer, logged: int) -> int:
+    """Counts the documents of which a slow machine had no time for a snapshot: the node says so."""
+    lines = server.log.read_bytes()[logged:].splitlines()
+    return sum(json.loads(line)["count"] for line in lines if b"hub.rooms_not_retired" in line)
 
 
 @pytest.mark.share(1 / 20)
@@ -82,14 +99,17 @@ async def test_sigterm(scene: Scene, tally: Tally, rounds: int) -> None:
         await crowd.type(hz=1)
         await crowd.write_a_while()
         asleep = await stall(crowd)
+        logged = scene.server.log.stat().st_size
+        connected_then = await connected_ones(crowd, asleep)
         await terminate(scene.server)
         await scene.host.each("offline", crowd.devices)
-        await sent_away(crowd, asleep)
+        await assert_sent_away(connected_then)
         sessions = list(crowd.rooms)
         async with connected(scene.dsn) as sql:
-            unfolded = await sql.fetch(UNFOLDED, sessions)
+            unfolded = {row["id"] for row in await sql.fetch(UNFOLDED, sessions)}
         # The first one has become long: that isn't encoded anew for a few words more.
-        assert {row["id"] for row in unfolded} <= {sessions[0]}, "no snapshot of these"
+        left = unfolded - {sessions[0]}
+        assert len(left) <= said_to_be_left(scene.server, logged), f"no snapshot of {left}"
         await scene.host.wait_all(crowd.devices, connected=False)
         await crowd.look()
         await assert_marked(scene, sessions)
