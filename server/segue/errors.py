@@ -90,6 +90,10 @@ class StorageUnavailable(SegueError):
     close_code = 4503
 
 
+class Unanswered(SegueError):
+    """The server failed at a question, by a mistake of its own; the document is not concerned."""
+
+
 class Quarantined(SegueError):
     """The stored document can't be opened safely; an operator has been told."""
 

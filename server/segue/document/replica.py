@@ -60,6 +60,10 @@ class Broken(Exception):
         self.reason = reason
 
 
+class Unanswerable(Exception):
+    """A question that the server fails at, by a mistake of its own; the document is as it was."""
+
+
 class Replica:
     """A document built from its log. Not safe to use from several threads."""
 
@@ -155,16 +159,16 @@ class Replica:
         """Answers a view with JSON.
 
         Raises:
+            Unanswerable: something went wrong that is not the document's fault.
             Broken: the CRDT failed on it.
         """
         try:
-            return self._crdt.read(
-                lambda root: reader.answer(
-                    root, self._conversation, self._feed, view, self._artifacts
-                )
-            )
+            answer = self._crdt.read(lambda root: self._answer(root, view))
         except Failed as failure:
             raise Broken(None, str(failure)) from failure
+        if isinstance(answer, Exception):
+            raise Unanswerable from answer
+        return answer
 
     @property
     def summary(self) -> Summary:
@@ -271,6 +275,13 @@ class Replica:
             return self._write(number, spans, lambda _: touched)
         except Failed as failure:
             raise Broken(Refused(number, _UNHOLDABLE), str(failure)) from failure
+
+    def _answer(self, root: Roots, view: View) -> bytes | Exception:
+        try:
+            return reader.answer(root, self._conversation, self._feed, view, self._artifacts)
+        # Whatever it is, reading has changed nothing: it is no reason to take the document from everybody.
+        except Exception as error:  # noqa: BLE001
+            return error
 
     def _prepare(self, root: Roots, order: Order) -> Change | Refusal | None:
         try:

@@ -8,10 +8,14 @@ import asyncio
 import itertools
 from typing import Final
 
+import structlog
+
 from segue.document.views import View
-from segue.errors import Overloaded, SegueError
+from segue.errors import Overloaded, SegueError, Unanswered
 from segue.ids import DocumentId
 from segue.workers.ports import Documents, State
+
+log = structlog.get_logger()
 
 _MAX_WAITING: Final = 64
 
@@ -62,8 +66,17 @@ class Questions:
         """Tells who waits, if the state answers a view; what is inside is durable."""
         if state.request >= 0:
             return False
-        _, future = self._waiting.pop(state.request, (None, None))
-        if future is not None and not future.done():
+        view, future = self._waiting.pop(state.request, (None, None))
+        if state.failure:
+            kind = type(view).__name__
+            log.error("view.failed", document=self._document, view=kind, reason=state.failure)
+        if future is None or future.done():
+            return True
+        if state.failure:
+            future.set_exception(
+                Unanswered("The server failed at this question; an operator has been told.")
+            )
+        else:
             future.set_result(state.data)
         return True
 

@@ -28,6 +28,7 @@ from segue.workers.protocol import (
     Answers,
     Check,
     Close,
+    Open,
     Perform,
     Request,
     Taken,
@@ -125,10 +126,16 @@ def run(terms: Terms, open_document: OpenDocument) -> None:
             return  # The pool is gone, in mid-frame perhaps, and so is everyone who wanted answers.
 
 
+def open_replica(terms: Terms, request: Open) -> Replica:
+    """Builds the document that is asked for, with the agents that answer in it."""
+    agents = () if request.is_home else terms.agents
+    return Replica.open(request.snapshot, request.updates, gated=terms.gated, agents=agents)
+
+
 def main() -> None:
     """Is the worker's program."""
     terms = msgspec.json.decode(sys.argv[1], type=Terms)
-    run(terms, partial(Replica.open, gated=terms.gated, agents=terms.agents))
+    run(terms, partial(open_replica, terms))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,15 @@ from segue.ids import DocumentId
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
-    """An encoded state or an answer, taken after `accepted` updates of this incarnation were applied."""
+    """An encoded state or an answer, taken after `accepted` updates of this incarnation were applied.
+
+    `failure` names what went wrong with a view that could not be answered.
+    """
 
     request: int
     accepted: int
     data: bytes
+    failure: str = ""
 
 
 class Loss(msgspec.Struct, frozen=True, array_like=True):

@@ -34,11 +34,12 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """Start an incarnation; answered by `Opened`."""
+    """Start an incarnation; answered by `Opened`. Nobody answers in a home."""
 
     incarnation: int
     snapshot: bytes | None
     updates: tuple[LoggedUpdate, ...]
+    is_home: bool = False
 
 
 class Check(msgspec.Struct, frozen=True, array_like=True, tag=2):

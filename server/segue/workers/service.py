@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from segue.document.replica import Broken
-from segue.document.submission import LoggedUpdate, Order, Submission
+from segue.document.replica import Broken, Unanswerable
+from segue.document.submission import Order, Submission
 from segue.document.verdict import Accepted, Run, Summary, Verdict
 from segue.document.views import View
 from segue.workers.ports import State
@@ -64,7 +64,7 @@ class Held(Protocol):
         """Encodes a fresh document with the same content; empty if it can't be proven."""
 
 
-OpenDocument = Callable[[bytes | None, tuple[LoggedUpdate, ...]], Held]
+OpenDocument = Callable[[Open], Held]
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class Service:
                 return () if held is None else (_ask(held, request),)
 
     def _open(self, request: Open) -> Answer:
-        document = self._open_document(request.snapshot, request.updates)
+        document = self._open_document(request)
         opened = Opened(
             request.incarnation, dict(document.vector), document.summary, document.take_news()
         )
@@ -135,7 +135,7 @@ def _ask(
         case Perform(incarnation, order):
             return _judged(held, incarnation, held.document.edit(order))
         case TakeView(incarnation, number, view):
-            return Taken(incarnation, State(number, held.accepted, held.document.view(view)))
+            return Taken(incarnation, _answered(held, number, view))
         case TakeState(incarnation, number, since):
             data = held.document.state(since)
             return Taken(incarnation, State(number, held.accepted, data))
@@ -144,6 +144,13 @@ def _ask(
             return Taken(incarnation, State(number, held.accepted, take() if allowed else b""))
         case _:
             assert_never(request)
+
+
+def _answered(held: _Incarnation, number: int, view: View) -> State:
+    try:
+        return State(number, held.accepted, held.document.view(view))
+    except Unanswerable as error:
+        return State(number, held.accepted, b"", _describe(error.__cause__ or error))
 
 
 def _judged(held: _Incarnation, incarnation: int, verdict: Verdict) -> Checked:

@@ -23,7 +23,7 @@ import structlog
 from segue.document.edits import ImportTranscript
 from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.document.views import View
-from segue.ids import DocumentId
+from segue.ids import DocumentId, user_of_home
 from segue.workers.blame import Blame, Sentence, Suspect
 from segue.workers.ports import DocumentSink, Loss
 from segue.workers.protocol import (
@@ -113,7 +113,8 @@ class Shard:
             loss = Loss("its log ended the process that opened it", quarantined=True)
             self._loop.call_soon(self._lose, incarnation, loss)
             return
-        self._ask(incarnation, Kind.OPEN, Open(incarnation.number, snapshot, updates))
+        is_home = user_of_home(document) is not None
+        self._ask(incarnation, Kind.OPEN, Open(incarnation.number, snapshot, updates, is_home))
 
     def check(self, document: DocumentId, submission: Submission) -> None:
         """See `ports.Documents.check`. Ignored for a document that is not open: it was lost."""

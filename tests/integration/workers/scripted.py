@@ -13,11 +13,11 @@ import msgspec
 from pycrdt import Doc, Text
 
 from segue.document.replica import Broken
-from segue.document.submission import LoggedUpdate, Order, Submission
+from segue.document.submission import Order, Submission
 from segue.document.verdict import Accepted, Refused, Run, Summary, Verdict
 from segue.document.views import View
 from segue.workers.main import run
-from segue.workers.protocol import Terms
+from segue.workers.protocol import Open, Terms
 
 
 class Panic(BaseException):
@@ -25,9 +25,9 @@ class Panic(BaseException):
 
 
 class ScriptedDocument:
-    def __init__(self, snapshot: bytes | None, updates: tuple[LoggedUpdate, ...]) -> None:
-        self._kept = snapshot.split(b",") if snapshot else []
-        self._kept += [update.data for update in updates]
+    def __init__(self, request: Open) -> None:
+        self._kept = request.snapshot.split(b",") if request.snapshot else []
+        self._kept += [update.data for update in request.updates]
         self._act("open")
 
     @property

@@ -8,11 +8,12 @@ from pycrdt import Doc
 from replicas import NOTHING, Device, logged, reader_of, reopened, replica_of, send, text_of
 
 from segue.auth.grants import Role
-from segue.document import crdt, snapshot
+from segue.document import crdt, reader, snapshot
 from segue.document.feed import Feed
-from segue.document.replica import Broken, Replica
+from segue.document.replica import Broken, Replica, Unanswerable
 from segue.document.submission import Submission
 from segue.document.verdict import Accepted, NoNews, Refused
+from segue.document.views import ViewSession
 from segue.errors import ProtocolError
 
 AB = yjs.update(yjs.section(1, 0, yjs.item(yjs.string("ab"))))
@@ -217,3 +218,19 @@ def test_a_joining_device_reads_the_document_as_it_is() -> None:
     replica = replica_of(*device.take())
     joined: Doc[Any] = reader_of(replica)
     assert joined.get_state() == device.doc.get_state()
+
+
+def test_a_mistake_in_an_answer_leaves_the_document_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    replica = replica_of(AB)
+
+    def fail(*_: object) -> bytes:
+        raise KeyError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reader, "answer", fail)
+        with pytest.raises(Unanswerable):
+            replica.view(ViewSession())
+    assert replica.view(ViewSession())
+    assert isinstance(send(replica, FULL_STOP), Accepted)

@@ -37,7 +37,7 @@ def test_every_error_a_client_can_cause_has_a_status_that_fits_its_close_code(
     stop_for_good = kind.close_code // 100 == 44
     if stop_for_good:
         assert 400 <= status < 500
-    if kind is errors.ConfigurationError:
+    if kind in (errors.ConfigurationError, errors.Unanswered):
         assert status == HTTPStatus.INTERNAL_SERVER_ERROR
     else:
         assert status != HTTPStatus.INTERNAL_SERVER_ERROR

@@ -5,7 +5,7 @@ from hub_ports import Workers
 from typing_extensions import override
 
 from segue.document.views import View, ViewSession
-from segue.errors import Overloaded, Quarantined
+from segue.errors import Overloaded, Quarantined, Unanswered
 from segue.hub import questions
 from segue.hub.questions import Questions
 from segue.ids import DocumentId
@@ -96,3 +96,16 @@ async def test_too_many_are_not_let_in(waiting: Questions, monkeypatch: pytest.M
     waiting.answer(State(-1, 0, b"{}"))
     assert await first == b"{}"
     waiting.ask(ViewSession())
+
+
+async def test_one_that_fails_is_told_so_and_the_others_are_answered(
+    asked: Asked, waiting: Questions
+) -> None:
+    waiting.begin()
+    bad, good = waiting.ask(ViewSession()), waiting.ask(ViewSession())
+    first, second = asked.numbers
+    assert waiting.answer(State(first, 0, b"", "ValueError in segue.document.reader:1"))
+    assert waiting.answer(State(second, 0, b"{}"))
+    with pytest.raises(Unanswered, match="operator has been told"):
+        await bad
+    assert await good == b"{}"

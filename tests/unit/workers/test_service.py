@@ -2,12 +2,13 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import pytest
+from typing_extensions import override
 
 from segue.auth.grants import Role
-from segue.document.replica import Broken
+from segue.document.replica import Broken, Unanswerable
 from segue.document.submission import LoggedUpdate, Order, Submission
 from segue.document.verdict import Accepted, Made, NoNews, Refused, Run, Summary, Verdict
-from segue.document.views import View
+from segue.document.views import View, ViewSession
 from segue.ids import DeviceId, UserId
 from segue.workers import protocol
 from segue.workers.ports import State
@@ -70,7 +71,7 @@ def check(incarnation: int, number: int) -> protocol.Check:
 
 
 def opened(behaviour: Behaviour) -> Service:
-    service = Service(lambda _snapshot, _updates: FakeDocument(behaviour))
+    service = Service(lambda _request: FakeDocument(behaviour))
     assert service.handle(1, protocol.Open(1, None, ())) == (
         protocol.Opened(1, {1: 2}, SUMMARY, RUNS),
     )
@@ -139,8 +140,24 @@ def test_a_document_broken_without_a_verdict_is_dropped() -> None:
 
 
 def test_a_log_that_does_not_load_is_dropped() -> None:
-    def fail(_snapshot: bytes | None, _updates: tuple[LoggedUpdate, ...]) -> FakeDocument:
+    def fail(_request: protocol.Open) -> FakeDocument:
         raise Broken(None, "bad log")
 
     dropped = protocol.Dropped(1, 1, "bad log", told=False, certain=True)
     assert Service(fail).handle(1, protocol.Open(1, None, ())) == (dropped,)
+
+
+class Puzzled(FakeDocument):
+    @override
+    def view(self, view: View) -> bytes:
+        raise Unanswerable from ValueError("what people wrote")
+
+
+def test_a_question_that_can_not_be_answered_costs_nobody_the_document() -> None:
+    service = Service(lambda _request: Puzzled(accept))
+    service.handle(1, protocol.Open(1, None, ()))
+    (taken,) = service.handle(2, protocol.TakeView(1, -1, ViewSession()))
+    assert isinstance(taken, protocol.Taken)
+    assert taken.state.failure.startswith("ValueError")
+    assert "people" not in taken.state.failure
+    assert isinstance(service.handle(3, check(1, 1))[0], protocol.Checked)

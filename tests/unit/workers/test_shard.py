@@ -7,10 +7,10 @@ import pytest
 from segue.auth.grants import Role
 from segue.document.submission import LoggedUpdate, Submission
 from segue.document.verdict import Accepted, Run, Summary, Verdict
-from segue.ids import DeviceId, DocumentId, UserId
+from segue.ids import DeviceId, DocumentId, UserId, home_of
 from segue.workers.blame import Blame
 from segue.workers.ports import Loss, State
-from segue.workers.protocol import Answers, Checked, Dropped, Opened
+from segue.workers.protocol import Answers, Checked, Dropped, Open, Opened
 from segue.workers.shard import Shard
 
 pytestmark = pytest.mark.anyio
@@ -198,3 +198,13 @@ async def test_what_had_no_turn_goes_with_its_document(shard: Shard, end: str) -
                 shard.receive(Answers(shard.done + 1, ()))
             assert shard.done < 100
     assert (shard.waiting, shard.pending_bytes, shard.open_documents) == (False, 0, 0)
+
+
+async def test_a_worker_is_told_of_a_home_that_it_is_one(shard: Shard) -> None:
+    sent: list[bytes] = []
+    shard.attach(sent.extend)
+    shard.open(A, None, (), Sink())
+    shard.open(home_of(UserId("alice")), None, (), Sink())
+    await asyncio.sleep(0)
+    opened = [msgspec.msgpack.decode(each, type=Open) for each in sent]
+    assert [each.is_home for each in opened] == [False, True]
