@@ -50,6 +50,7 @@ from segue.http.cors import Cors
 from segue.http.health import OK, Checks, Readiness, health_routes
 from segue.http.openapi import openapi_route
 from segue.http.operations import MAX_IN_FLIGHT, Api, ApiServices
+from segue.http.pace import Writes
 from segue.http.pages import page_routes
 from segue.http.problems import HANDLERS
 from segue.http.reference.page import reference_route
@@ -283,6 +284,7 @@ class Node:
             members=Members(members),
             links=ShareLinks(links),
             attempts=Attempts(_LINKS_OPENED, per_s=_MINUTE_S),
+            writes=Writes(settings.frames_per_s, settings.frame_burst),
             runs=Runs(services),
             verify=self._verify,
             max_body_bytes=settings.max_update_bytes,

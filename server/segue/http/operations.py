@@ -30,6 +30,7 @@ from segue.conversation.transfers import Transfers
 from segue.errors import Restarting, SegueError, StorageUnavailable, TooMany, Unauthenticated
 from segue.http.file_body import FileBody
 from segue.http.incoming import bearer_token, idempotency_key, read_body, read_query
+from segue.http.pace import Writes
 from segue.hub.quota import Quota
 from segue.ids import UserId
 
@@ -107,6 +108,7 @@ class ApiServices:
     members: Members
     links: ShareLinks
     attempts: Attempts
+    writes: Writes
     runs: Runs
     events: Events
     files: Files
@@ -191,6 +193,8 @@ class Api:
             raise Restarting("The server is starting or stopping. Try again in a moment.")
         # Before anything else is read: a stranger costs a header.
         bearer = _bearer(request, operation, services)
+        if operation.writes and bearer is not None:
+            _check_pace(services, bearer.user)
         with self._counted((bearer.user, "") if bearer else (None, _address(request))):
             call = await _read(request, operation, bearer, services.max_body_bytes)
             reply = await _run_in_time(operation, services, call)
@@ -207,6 +211,14 @@ class Api:
             self._in_flight[sender] -= 1
             if not self._in_flight[sender]:
                 del self._in_flight[sender]
+
+
+def _check_pace(services: ApiServices, user: UserId) -> None:
+    if not services.writes.take(user, asyncio.get_running_loop().time()):
+        raise TooMany(
+            f"Over {services.writes.per_s} changes a second (SEGUE_FRAME_RATE). "
+            "Wait as long as Retry-After says."
+        )
 
 
 def _bearer(request: Request, operation: AnyOperation, services: ApiServices) -> Claims | None:

@@ -27,6 +27,7 @@ from segue.conversation.share_links import LinkServices, ShareLinks
 from segue.conversation.transfers import Transfers
 from segue.http.openapi import openapi_route
 from segue.http.operations import MAX_IN_FLIGHT, Api, ApiServices
+from segue.http.pace import Writes
 from segue.http.problems import HANDLERS
 from segue.http.session_operations import OPERATIONS
 from segue.hub.quota import Quota
@@ -35,6 +36,7 @@ from segue.ids import DeviceId, DocumentId, UserId
 SECRET = b"a secret for tests only, forty-two letters"
 NOW_MS = 1_764_000_000_000
 MAX_BODY = 4096
+MANY_WRITES = 1_000
 MAX_FILE = 100_000
 MAX_ATTEMPTS = 100
 MAX_FILE = 600_000
@@ -98,6 +100,7 @@ class Scene:
                 )
             ),
             attempts=Attempts(MAX_ATTEMPTS, per_s=3600),
+            writes=Writes(MANY_WRITES, MANY_WRITES),
             runs=Runs(services),
             files=Files(
                 FileServices(self.register, self.files, self.files, services.mint, MAX_FILE)

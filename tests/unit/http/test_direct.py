@@ -81,6 +81,7 @@ async def test_masks_are_taken_off(host: Host) -> None:
     "broken",
     [
         pytest.param(b"\x82\x01x", id="without a mask"),
+        pytest.param(b"\x82\x32" + b"x" * 50, id="without a mask, and long enough to hold one"),
         pytest.param(b"\xc2" + frame(b"x")[1:], id="with a reserved bit"),
         pytest.param(frame(b"x", 5), id="of an unknown kind"),
         pytest.param(frame(b"x", CONT), id="a continuation of nothing"),

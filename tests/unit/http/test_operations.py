@@ -19,6 +19,7 @@ from segue.errors import Overloaded, Quarantined, StorageUnavailable
 from segue.http import incoming
 from segue.http.file_body import FileBody
 from segue.http.operations import MAX_IN_FLIGHT, AnyOperation, Nothing
+from segue.http.pace import Writes
 from segue.http.pages import page_routes
 from segue.http.session_operations import OPERATIONS
 from segue.node import Node
@@ -391,3 +392,16 @@ async def test_a_body_that_is_far_too_long_is_not_read_to_its_end(scene: Scene) 
     raw = b" " * (incoming.MAX_DRAINED + 1)
     answer = await scene.ask("POST", "/v1/sessions", raw=raw, is_whole=False)
     assert code(answer) == (413, "too_large")
+
+
+async def test_a_user_writes_so_often_a_second_and_reads_on(scene: Scene) -> None:
+    services = scene.api.services
+    assert services is not None
+    scene.api.services = replace(services, writes=Writes(1, 3))
+    told = [await scene.ask("PATCH", "/v1/sessions/trip", {"title": "x"}) for _ in range(4)]
+    assert [each.status for each in told] == [200, 200, 200, 429]
+    assert (told[-1].json["code"], told[-1].headers["retry-after"]) == ("too_many", "1")
+    assert "SEGUE_FRAME_RATE" in told[-1].json["detail"]
+    assert (await scene.ask("GET", "/v1/sessions/trip")).status == 200
+    other = await scene.ask("POST", "/v1/sessions", {"id": "others"}, user="bob")
+    assert other.status == 201

@@ -8,7 +8,9 @@ import pytest
 from direct_host import Host, pair
 
 from raw_websocket import CONT, PING, PONG, frame
-from segue.http.pace import pace
+from segue.http import pace as pace_module
+from segue.http.pace import Writes, pace
+from segue.ids import UserId
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
 
@@ -96,3 +98,22 @@ async def test_a_pong_that_is_not_read_yet_is_no_missing_one() -> None:
                 asked += recorder.socket.ping_sent_at != pings
                 pings = recorder.socket.ping_sent_at
             assert "closed" not in recorder.heard
+
+
+def test_each_user_writes_at_a_pace_of_their_own() -> None:
+    writes = Writes(10, 20)
+    alice, bob = UserId("alice"), UserId("bob")
+    assert [writes.take(alice, 5.0) for _ in range(21)] == [True] * 20 + [False]
+    assert writes.take(bob, 5.0)
+    # Asking again and again earns no less than waiting does.
+    taken = sum(writes.take(alice, 5.0 + tick / 100) for tick in range(1, 101))
+    assert taken in (9, 10)
+    assert sum(writes.take(alice, 60.0) for _ in range(30)) == 20
+
+
+def test_users_that_write_no_more_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace_module, "_MAX_USERS", 2)
+    writes = Writes(1, 1)
+    assert all(writes.take(UserId(name), 0.0) for name in "abc")
+    assert not writes.take(UserId("c"), 0.0)
+    assert writes.take(UserId("a"), 0.0)
