@@ -153,16 +153,20 @@ class Adoption:
 def _ended(part: JsonObject) -> JsonObject:
     match part.get("type"):
         case "tool":
-            return closed({**part, "state": _ended_state(part)}, _NO_RESULT)
+            return _ended_call(part)
         case "text" | "reasoning" if part.get("state") == "streaming":
             return {**part, "state": "done"}
         case _:
             return part
 
 
-def _ended_state(call: JsonObject) -> object:
-    state = call.get("state")
-    return "input-available" if state == "input-streaming" else state
+def _ended_call(call: JsonObject) -> JsonObject:
+    if call.get("state") == "input-streaming":
+        call = {**call, "state": "input-available"}
+    if not isinstance(call.get("tool_call_id"), str):
+        # Nobody could decide about it, nor any agent go on with it.
+        call = {**call, "tool_call_id": ""}
+    return closed(call, _NO_RESULT)
 
 
 def _text(value: Mapping[str, object], key: str) -> str:

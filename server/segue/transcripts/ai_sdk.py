@@ -96,7 +96,8 @@ def _draft(where: str, message: JsonObject) -> Draft:
 def _take_over(draft: Draft, about: JsonObject) -> None:
     author, time, status = about.get("author"), about.get("created_at"), about.get("status")
     draft.author = author if isinstance(author, dict) else None
-    draft.created_at = time if isinstance(time, int) else None
+    if isinstance(time, int) and not isinstance(time, bool):
+        draft.created_at = time
     draft.status = status if isinstance(status, str) else draft.status
 
 

@@ -186,6 +186,21 @@ async def test_as_much_as_may_be_is_taken_and_more_is_refused(
     assert json.loads(found.splitlines()[-1]) == {"type": "end", "messages": 10_000}
 
 
+async def test_odd_parts_are_kept_and_harm_nothing(alice: HttpClient) -> None:
+    odd = [{"type": "tool", "state": "approval-requested"}, {"type": ["x"]}, {}, {"text": 5}]
+    lines = [
+        {"type": "message", "id": "m1", "role": "user", "text": "x"},
+        {"type": "message", "id": "m2", "role": "assistant", "parts": odd, "run": "m1"},
+        {"type": "run", "id": "m1", "run": {"status": "active", "reply_to": "m1", "message": "m2"}},
+    ]
+    session = await made(alice, b"\n".join(json.dumps(each).encode() for each in lines))
+    page = (await alice.ask("GET", f"/v1/sessions/{session}/messages")).json
+    assert [len(each["parts"]) for each in page["messages"]] == [1, 4]
+    cancelled = await alice.ask("POST", f"/v1/sessions/{session}/runs/m1/cancel")
+    assert cancelled.json["status"] == "interrupted"
+    assert (await send(alice, await exported(alice, session))).status == 201
+
+
 async def test_of_another_session_nothing_is_exported(
     server: SegueServer, alice: HttpClient, session: str
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from api_scene import MAX_FILE, NOW_MS, Scene, token
 
@@ -134,6 +135,26 @@ async def test_nothing_is_under_way_in_a_file(scene: Scene) -> None:
     assert {name: json.loads(value) for name, value in edit.runs.items()} == {
         "m1": {"agent": "", "status": "interrupted", "reply_to": "m1", "message": "m2"}
     }
+
+
+async def test_whatever_a_file_holds_a_worker_can_read_the_edit(scene: Scene) -> None:
+    tool = {"type": "tool", "state": "approval-requested"}
+    odd = [tool, {"type": ["tool"], "state": {}}, {}, {**tool, "tool_call_id": 7}, {"type": "text"}]
+    about = {"author": [], "created_at": True, "status": 5}
+    sdk = [{"id": 7, "role": "user", "metadata": {"segue": about}, "parts": []}]
+    for query, data in (
+        ("", lines({"role": "assistant", "parts": odd, "author": {"id": [], "kind": {}}})),
+        ("?format=ai-sdk", json.dumps(sdk).encode()),
+        ("?format=openai", json.dumps([{"role": "user", "content": None}]).encode()),
+    ):
+        answer = await send(scene, data, query)
+        assert answer.status == 201, answer.body
+        edit = last(scene)
+        again = msgspec.msgpack.decode(msgspec.msgpack.encode(edit), type=ImportTranscript)
+        assert again == edit
+        assert edit.messages[0].created_at is not True
+        for part in edit.messages[0].parts:
+            assert b"approval-requested" not in part
 
 
 @pytest.mark.parametrize(
