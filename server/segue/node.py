@@ -54,10 +54,10 @@ from segue.http.pace import Writes
 from segue.http.pages import page_routes
 from segue.http.problems import HANDLERS
 from segue.http.reference.page import reference_route
-from segue.http.seat import SyncOptions, SyncServices
 from segue.http.seating import Seating
 from segue.http.session_operations import OPERATIONS
 from segue.http.sync_routes import SyncSockets
+from segue.http.sync_services import SyncOptions, SyncServices
 from segue.http.web_server import GRACEFUL_S
 from segue.hub.hub import Hub
 from segue.hub.options import HubOptions

@@ -11,16 +11,14 @@ Invariants:
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Final, Protocol
 
 import structlog
 
 from segue.auth.grants import Role
-from segue.auth.origins import OriginPolicy
-from segue.auth.refusals import Refusals
 from segue.auth.tokens import Claims
 from segue.conversation.opening import Access, open_document
 from segue.errors import (
@@ -33,13 +31,10 @@ from segue.errors import (
     TooMany,
     Unauthenticated,
 )
-from segue.http.seating import Seating
-from segue.hub.hub import Hub
+from segue.http.sync_services import SyncServices
 from segue.hub.peer import Identity, Peer
-from segue.hub.quota import Quota
 from segue.hub.room import DocumentMessage, Room
 from segue.ids import UserId
-from segue.storage.ports import Register
 from segue.wire.awareness import EMPTY
 from segue.wire.dialect import Dialect
 from segue.wire.frames import binary_frame
@@ -54,37 +49,6 @@ _QUIET_TICKS: Final = 2
 
 # What a held message costs beside its bytes: without it, a bound in bytes would not bound tiny ones.
 _OVERHEAD_BYTES: Final = 128
-
-
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
-    """Bounds and times of connections."""
-
-    mark_bytes: int = 256 << 10
-    max_documents: int = 100
-    max_unauthenticated_bytes: int = 64 << 10
-    unauthenticated_s: float = 5.0
-    keep_alive_s: float = 10.0
-    stalled_s: float = 60.0
-    refresh_lead_s: float = 30.0
-    frames_per_s: int = 500
-    frame_burst: int = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class SyncServices:
-    """What connections work with; `clock` gives seconds since 1970, `sockets` counts by user."""
-
-    hub: Hub
-    register: Register
-    verify: Callable[[str], Claims]
-    origins: OriginPolicy
-    refusals: Refusals
-    seating: Seating
-    tasks: asyncio.TaskGroup
-    clock: Callable[[], float]
-    options: SyncOptions
-    sockets: Quota[UserId]
 
 
 class SeatHost(Protocol):

@@ -17,8 +17,8 @@ from starlette.websockets import WebSocket
 from segue.errors import Forbidden, Restarting, TooMany, Unauthenticated
 from segue.http.direct import STATE_KEY, DirectProtocol
 from segue.http.problems import problem, status_of
-from segue.http.seat import SyncServices
 from segue.http.sources import Source, source_of
+from segue.http.sync_services import SyncServices
 from segue.http.sync_socket import Connection, HocuspocusConnection, YWebsocketConnection
 from segue.hub.quota import Quota
 

@@ -21,7 +21,8 @@ from segue.errors import (
 )
 from segue.http.direct import DirectProtocol
 from segue.http.pace import pace
-from segue.http.seat import Seat, Stage, SyncServices, too_much_before_a_token
+from segue.http.seat import Seat, Stage, too_much_before_a_token
+from segue.http.sync_services import SyncServices
 from segue.hub.room import DocumentMessage
 from segue.ids import UserId
 from segue.wire import hocuspocus, ywebsocket

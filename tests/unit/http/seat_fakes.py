@@ -9,8 +9,8 @@ from segue.auth.origins import OriginPolicy
 from segue.auth.refusals import Refusals
 from segue.auth.tokens import Claims
 from segue.errors import Unauthenticated
-from segue.http.seat import SyncOptions, SyncServices
 from segue.http.seating import Seating
+from segue.http.sync_services import SyncOptions, SyncServices
 from segue.hub.backlog import Backlog
 from segue.hub.conduct import Conduct
 from segue.hub.hub import Hub

@@ -20,8 +20,9 @@ from segue.errors import (
     TooMany,
     Unauthenticated,
 )
-from segue.http.seat import Seat, SyncOptions
+from segue.http.seat import Seat
 from segue.http.seating import Seating
+from segue.http.sync_services import SyncOptions
 from segue.ids import DocumentId, UserId
 from segue.wire.hocuspocus import Hocuspocus
 from segue.wire.messages import QueryAwareness, SyncStep1, SyncStep2, Update

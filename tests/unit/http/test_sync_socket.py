@@ -12,8 +12,8 @@ from segue.auth.grants import Role
 from segue.errors import Quarantined, RefusedUpdate, Resync, TooMany
 from segue.http.direct import DirectProtocol
 from segue.http.pace import Pace
-from segue.http.seat import SyncOptions, SyncServices
 from segue.http.sync_routes import SyncSockets
+from segue.http.sync_services import SyncOptions, SyncServices
 from segue.http.sync_socket import (
     Connection,
     HocuspocusConnection,
