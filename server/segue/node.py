@@ -44,10 +44,9 @@ from segue.conversation.sessions import Sessions, SessionServices
 from segue.conversation.share_links import LinkServices, ShareLinks
 from segue.conversation.transfers import Transfers
 from segue.document.verdict import Summary
-from segue.errors import StorageUnavailable
 from segue.http.agent_sockets import AgentSockets
 from segue.http.cors import Cors
-from segue.http.health import OK, Checks, Readiness, health_routes
+from segue.http.health import Readiness, health_routes
 from segue.http.openapi import openapi_route
 from segue.http.operations import MAX_IN_FLIGHT, Api, ApiServices
 from segue.http.pace import Writes
@@ -64,6 +63,7 @@ from segue.hub.options import HubOptions
 from segue.hub.quota import Quota
 from segue.hub.services import Followers
 from segue.ids import RANDOM_BYTES, DocumentId, UserId, new_id
+from segue.readiness import always, check
 from segue.settings import Settings
 from segue.storage import migrations
 from segue.storage.claims import ClaimWriter
@@ -87,7 +87,6 @@ Banner = Callable[[Path | None], None]
 """Called when the node is ready, with the folder of its own Postgres if it runs one."""
 
 _STARTING: Final = "The node is starting."
-_PROBE_S: Final = 2.0
 _LINKS_OPENED: Final = 60
 """By one address in a minute: a class behind one router may come in at once."""
 
@@ -124,7 +123,7 @@ class Node:
         self._is_ready = False
         self._folder: Path | None = None
         self._is_draining = False
-        self._readiness = Readiness(_always({"node": _STARTING}))
+        self._readiness = Readiness(always({"node": _STARTING}))
 
     def web_app(self) -> Starlette:
         """Gives the HTTP side; it answers from the first moment, and lets devices in when ready."""
@@ -192,7 +191,7 @@ class Node:
             await migrations.check(database)
         lock = await stack.enter_async_context(node_lock(database))
         if not lock.held:
-            self._readiness.checks = _always({"node": "Another node serves this database."})
+            self._readiness.checks = always({"node": "Another node serves this database."})
         await lock.wait_held()
         return database, lock
 
@@ -239,7 +238,7 @@ class Node:
         await stack.enter_async_context(self._sockets.serving(equip))
         stack.enter_context(self._agent_sockets.serving(programs))
         # Not before: whoever comes at the word "ready" is let in.
-        self._readiness.checks = partial(_check, database, lock, commits, pool)
+        self._readiness.checks = partial(check, database, lock, commits, pool)
         return lock
 
     def _tellers(self, homes: Homes, events: Events) -> OnChanged:
@@ -308,37 +307,6 @@ class Node:
 
     def _verify(self, token: str) -> Claims:
         return tokens.verify(self._settings.signing_secret(), token, now=_wall_clock_s())
-
-
-def _always(checks: Mapping[str, str]) -> Checks:
-    async def find() -> Mapping[str, str]:
-        return checks
-
-    return find
-
-
-async def _check(
-    database: Database, lock: NodeLock, commits: GroupCommit, pool: Pool
-) -> Mapping[str, str]:
-    postgres, schema = await _check_schema(database)
-    if postgres == OK and not lock.held:
-        postgres = "The node has lost its lock on the database and tries to get it back."
-    if postgres == OK and commits.stats.last_error is not None:
-        postgres = "The database can't be written right now; edits wait, nothing is lost."
-    workers = OK if pool.ready else "A document worker does not start. Read the node's log."
-    return {"postgres": postgres, "migrations": schema, "workers": workers}
-
-
-async def _check_schema(database: Database) -> tuple[str, str]:
-    """Asks the database itself; a newer schema is no obstacle: during an upgrade it comes first."""
-    unknown = "The schema can't be checked without the database."
-    try:
-        async with asyncio.timeout(_PROBE_S):
-            found = await migrations.status(database)
-    except (StorageUnavailable, TimeoutError):
-        return "The database does not answer; edits wait, nothing is lost.", unknown
-    missing = ", ".join((*found.pending, *found.altered))
-    return OK, f"The database lacks {missing}. Run `segue migrate`." if missing else OK
 
 
 async def _drain(commits: GroupCommit, lease: Lease) -> None:

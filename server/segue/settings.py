@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
-from urllib.parse import urlsplit
 
 from segue import setting_values as values
 from segue.auth.origins import Origin
@@ -366,24 +365,6 @@ def unknown(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     return tuple(
         sorted(name for name in environ if name.startswith("SEGUE_") and name not in known)
     )
-
-
-def duration_s(text: str) -> float:
-    """Reads a time such as `30s`, `15m`, `1h` or `7d`; a bare number is seconds.
-
-    Raises:
-        ValueError: it is none; the text completes the sentence '... is'.
-    """
-    try:
-        return values.duration(text)
-    except values.Unusable as error:
-        raise ValueError(str(error)) from error
-
-
-def database_place(database_url: str) -> str:
-    """Gives the address of a database without its user and password, for people to read."""
-    parts = urlsplit(database_url)
-    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _sources() -> dict[str, _Source]:

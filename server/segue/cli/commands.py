@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import structlog
 
-from segue import app
+from segue import app, setting_values
 from segue.auth.grants import Role
 from segue.auth.tokens import AGENT_SCOPE, Claims, mint, verify
 from segue.cli.listening import listen, listen_from, port_of
@@ -19,7 +19,7 @@ from segue.cli.sign_in import TOKEN_TTL_S, os_user
 from segue.cli.terminal import Terminal, ready_banner
 from segue.errors import Unauthenticated
 from segue.ids import DeviceId, DocumentId, UserId, session_id
-from segue.settings import Settings, duration_s, load, unknown
+from segue.settings import Settings, load, unknown
 
 log = structlog.get_logger()
 
@@ -110,8 +110,8 @@ def _session(_context: object, _parameter: object, names: tuple[str, ...]) -> tu
 
 def _seconds(_context: object, _parameter: object, text: str) -> float:
     try:
-        return duration_s(text)
-    except ValueError as error:
+        return setting_values.duration(text)
+    except setting_values.Unusable as error:
         raise click.BadParameter(f"{text!r} is {error}.") from error
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 
 from segue.cli.qr import qr_lines
 from segue.cli.sign_in import ANY_ADDRESS, in_url, phone_host, sign_in_link
-from segue.settings import Settings, database_place, describe
+from segue.settings import Settings, describe
 
 _INDENT: Final = "  "
 _WHITE: Final = 231
@@ -106,6 +107,12 @@ def _kept_where(settings: Settings, folder: Path | None) -> str:
     if folder is None or folder.is_relative_to(data):
         return str(data)
     return f"{folder}  ({data} is closed to the account that runs Postgres)"
+
+
+def database_place(database_url: str) -> str:
+    """Gives the address of a database without its user and password, for people to read."""
+    parts = urlsplit(database_url)
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def command_line(settings: Settings, arguments: str) -> str:

@@ -14,7 +14,7 @@ from segue.auth.tokens import Claims
 from segue.cli import sign_in
 from segue.cli.qr import qr_lines
 from segue.cli.sign_in import sign_in_link
-from segue.cli.terminal import Terminal, command_line, ready_banner
+from segue.cli.terminal import Terminal, command_line, database_place, ready_banner
 from segue.ids import UserId
 from segue.settings import Settings
 
@@ -200,3 +200,10 @@ def test_errors_and_notes_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> No
     captured = capsys.readouterr()
     assert captured.out == "result\n"
     assert captured.err == "Error: no\nby the way\n"
+
+
+def test_a_database_is_named_without_its_password() -> None:
+    assert database_place("postgresql://u:p@db.example:5432/segue?sslmode=x") == (
+        "db.example:5432/segue"
+    )
+    assert database_place("postgresql:///segue") == "/segue"
