@@ -77,6 +77,7 @@ class Connection:
         self._starts_over = False
         self._is_flowing = False
         self._owed = 0
+        self._is_answered = False
         self._holds_unsaved = False
         self._outbox: list[bytes] = []
         self._outbox_bytes = 0
@@ -87,6 +88,11 @@ class Connection:
     def is_saved(self) -> bool:
         """Tells whether every edit made so far is durable."""
         return not self._holds_unsaved
+
+    @property
+    def unsaved_edits(self) -> int | None:
+        """How many of the last edits aren't known to be durable; None if that isn't known."""
+        return self._owed if self._is_flowing and self._is_answered else None
 
     def announce(self, update: bytes) -> None:
         """Takes an edit that the replica holds already; it is sent when that is possible."""
@@ -125,7 +131,7 @@ class Connection:
             compression=None,
         ) as socket:
             self._outbox, self._outbox_bytes = [], 0
-            self._owed = 1
+            self._owed, self._is_answered = 1, False
             await socket.send(self._frames.token(token, version("segue")))
             await socket.send(self._frames.step1(self._replica.vector))
             async with asyncio.TaskGroup() as tasks:
@@ -210,6 +216,7 @@ class Connection:
         match note:
             case Note.SAVED:
                 self._owed = max(0, self._owed - 1)
+                self._is_answered = True
                 self._settle()
             case Note.NOT_SAVED:
                 self._end(Forbidden("You can read this session, not change it. Ask its owner."))

@@ -156,8 +156,10 @@ class LiveDocument:
     def _edit(self, change: LocalChange) -> None:
         self.check()
         self._forget_saved()
-        self._announce(self._replica.edit(change))
-        self._unsaved.add(change)
+        update = self._replica.edit(change)
+        if update:
+            self._unsaved.add(change)
+        self._announce(update)
 
     def _write_text(self, root: str, text: str) -> None:
         """Makes a root's text this one; what others write elsewhere in it stays."""
@@ -170,6 +172,8 @@ class LiveDocument:
     def _forget_saved(self) -> None:
         if self._connection.is_saved:
             self._unsaved.clear()
+        elif (count := self._connection.unsaved_edits) is not None:
+            self._unsaved.keep_last(count)
 
     def _announce(self, update: bytes) -> None:
         self._connection.announce(update)

@@ -4,8 +4,12 @@ Some of it may be durable nevertheless, its acknowledgement lost on the way. So 
 does nothing where it was done before.
 """
 
+from typing import Final
+
 from segue.document.local import LocalReplica
 from segue.document.writing import LocalChange
+
+_SPARE: Final = 64
 
 
 class Unsaved:
@@ -23,6 +27,11 @@ class Unsaved:
         """Takes note that a root's text was replaced."""
         first, _ = self._texts.get(root, (before, ""))
         self._texts[root] = first, after
+
+    def keep_last(self, count: int) -> None:
+        """Forgets changes but the last `count`, now and then: a program may write on without a pause."""
+        if count and len(self._changes) > _SPARE + 2 * count:
+            del self._changes[:-count]
 
     def clear(self) -> None:
         """Forgets all: it is durable."""

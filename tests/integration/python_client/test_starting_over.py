@@ -9,6 +9,7 @@ import pytest
 from segue import Session
 from servers import PostgresServer, SegueServer
 from spoiling import spoil
+from waiting import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -92,6 +93,22 @@ async def test_what_was_durable_though_nobody_said_so_is_not_written_twice(
         assert program.artifact("plan") == "Day 1."
 
 
+async def test_who_writes_without_a_pause_keeps_what_is_unsaved_and_little_more(
+    server: SegueServer, session: str
+) -> None:
+    here = {"url": server.url, "token": server.token("alice")}
+    async with await Session.create(session_id=session, **here) as program:
+        await program.save()
+        async with program.stream() as answer:
+            for number in range(300):
+                answer.write(f"{number} ")
+                unsaved = program._connection.unsaved_edits
+                assert unsaved is not None
+                assert unsaved <= len(program._unsaved._changes) <= 2 * unsaved + 66
+                if number % 20 == 0:
+                    await program.save()
+
+
 async def test_who_follows_goes_on_and_hears_all_of_it_once_more(
     server: SegueServer, session: str
 ) -> None:
@@ -111,7 +128,8 @@ async def test_who_follows_goes_on_and_hears_all_of_it_once_more(
         await spoil(server, session, first_client=10)
         async with await Session.load(session, **here) as other:
             after = await other.add_message("user", "after")
-        assert await heard.get() == ("message.updated", before.id)
-        assert await heard.get() == ("message.created", after.id)
+        async with asyncio.timeout(PATIENCE_S):
+            assert await heard.get() == ("message.updated", before.id)
+            assert await heard.get() == ("message.created", after.id)
         following.cancel()
         assert texts(program) == ["before", "after"]
