@@ -114,7 +114,7 @@ class Node:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._sockets = SyncSockets(settings.max_sockets_per_address)
-        self._agent_sockets = AgentSockets(self._verify, _wall_clock_s)
+        self._agent_sockets = AgentSockets(self._sockets.accept, self._verify, _wall_clock_s)
         self._seating = Seating()
         self._api = Api()
         self._events: Events | None = None

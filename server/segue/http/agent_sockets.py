@@ -1,11 +1,12 @@
 """GET /v1/agents: the socket by which remote agents' programs are given turns. See `agents.remote.frames`.
 
-A program counts as alive while it says something every `SILENT_S`; not while it is not read, because the
-storage is behind. What is to be sent to it is bounded by the turns that it asked for.
+A program counts as alive while it says something every `SILENT_S`; that time stands still while it isn't
+read, because the storage, or it itself, is behind. What waits to be sent to it is bounded: by its turns, and
+what it asked for besides is sent before it is read on.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, assert_never
 
@@ -38,12 +39,17 @@ from segue.errors import (
     TokenExpired,
     Unauthenticated,
 )
+from segue.http.direct import DirectProtocol
 from segue.ids import DocumentId
 
 log = structlog.get_logger()
 
 _HELLO_S: Final = 5.0
 _MAX_AT_ONCE: Final = 64
+_MAX_STRANGERS_FRAME: Final = 64 << 10
+"""Of who has not shown a token yet."""
+
+Accept = Callable[[WebSocket], Awaitable[DirectProtocol | None]]
 _SILENT: Final = 4508
 _MAX_REASON: Final = 120
 """Bytes that a close frame's text may have (RFC 6455), with some to spare."""
@@ -52,7 +58,11 @@ _MAX_REASON: Final = 120
 class AgentSockets:
     """The route, and the programs on it. `serving` is its life."""
 
-    def __init__(self, verify: Callable[[str], Claims], clock_s: Callable[[], float]) -> None:
+    def __init__(
+        self, accept: Accept, verify: Callable[[str], Claims], clock_s: Callable[[], float]
+    ) -> None:
+        """`accept` bounds the sockets from one address, of all routes together."""
+        self._accept = accept
         self._verify = verify
         self._clock_s = clock_s
         self._programs: Programs | None = None
@@ -68,10 +78,12 @@ class AgentSockets:
 
     async def endpoint(self, websocket: WebSocket) -> None:
         """Serves one program until it goes."""
-        await websocket.accept()
+        socket = await self._accept(websocket)
+        if socket is None:
+            return
         code, reason = 1000, ""
         try:
-            await self._serve(websocket)
+            await self._serve(websocket, socket)
         except WebSocketDisconnect:
             return
         except TimeoutError:
@@ -83,16 +95,18 @@ class AgentSockets:
             code, reason = 1011, "This is a bug; the node's log has it."
         await _close(websocket, code, reason)
 
-    async def _serve(self, websocket: WebSocket) -> None:
+    async def _serve(self, websocket: WebSocket, socket: DirectProtocol) -> None:
         programs = self._programs
         if programs is None:
             raise Restarting("The server is starting or stopping. Try again.")
+        socket.limit_messages(_MAX_STRANGERS_FRAME)
         async with asyncio.timeout(_HELLO_S):
             hello = await _receive(websocket)
         if not isinstance(hello, Hello):
             raise Unauthenticated("Say hello first, with a token.")
         claims = self._verify(hello.token)
         _check(claims, programs)
+        socket.limit_messages(MAX_FRAME_BYTES)
         outbox: asyncio.Queue[ServerFrame] = asyncio.Queue()
         at_once = max(1, min(hello.at_once, _MAX_AT_ONCE))
         program = Program(claims.user, at_once, _reach(claims), outbox.put_nowait)
@@ -127,8 +141,10 @@ class AgentSockets:
                     await program.take(frame)
                 case ReadFile():
                     await program.read(frame)
+                    await outbox.join()
                 case Ping():
                     outbox.put_nowait(Pong())
+                    await outbox.join()
                 case Hello():
                     raise ProtocolError("Hello is said once.")
                 case _:
@@ -142,6 +158,7 @@ class AgentSockets:
 async def _write(websocket: WebSocket, outbox: "asyncio.Queue[ServerFrame]") -> None:
     while True:
         await websocket.send_text(encode(await outbox.get()))
+        outbox.task_done()
 
 
 async def _receive(websocket: WebSocket) -> ProgramFrame:
@@ -149,8 +166,6 @@ async def _receive(websocket: WebSocket) -> ProgramFrame:
         text = await websocket.receive_text()
     except KeyError as error:
         raise ProtocolError("Frames are texts, of JSON.") from error
-    if len(text) > MAX_FRAME_BYTES:
-        raise ProtocolError(f"A frame has {MAX_FRAME_BYTES} characters at most. Split it.")
     return decode_from_program(text)
 
 

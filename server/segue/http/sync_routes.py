@@ -55,7 +55,7 @@ class SyncSockets:
             denial = problem(status_of(type(error)), error.code, str(error))
             await websocket.send_denial_response(denial)
             return
-        socket = await self._accept(websocket)
+        socket = await self.accept(websocket)
         if socket is None:
             return
         if services is None:
@@ -67,7 +67,7 @@ class SyncSockets:
 
     async def collab(self, websocket: WebSocket) -> None:
         """GET /v1/collab: the Hocuspocus dialect."""
-        socket = await self._accept(websocket)
+        socket = await self.accept(websocket)
         services = self.services
         if socket is None:
             return
@@ -94,8 +94,8 @@ class SyncSockets:
                     connection.on_closed()
                 ticking.cancel()
 
-    async def _accept(self, websocket: WebSocket) -> DirectProtocol | None:
-        """Accepts, but from an address that has too many: there nothing but the upgrade slows clients."""
+    async def accept(self, websocket: WebSocket) -> DirectProtocol | None:
+        """Accepts a socket of any route, but from an address that has too many: there nothing but the upgrade slows clients."""
         socket = websocket.scope["state"][STATE_KEY]
         assert isinstance(socket, DirectProtocol)
         source = source_of(websocket.client.host if websocket.client else "")
