@@ -3,14 +3,18 @@
 Invariants:
 1. A client id belongs to one attached peer and a peer has at most one: the first that it announces
    alone. Entries for any other id are ignored: some clients echo everybody's, or remove everybody.
-2. What goes out for a client id has a rising clock, also when a device comes back with a lower one:
+2. `user.id` of a state is the user whose token it is: who says otherwise is corrected. Editors that show a
+   name and a colour alone say nothing there. (Rejected: not passing it on. Some pages have ids of their own.)
+3. What goes out for a client id has a rising clock, also when a device comes back with a lower one:
    receivers ignore states that are not newer than what they have.
 """
 
+import json
 from collections import OrderedDict
 from typing import Final
 
 from segue.hub.peer import Peer
+from segue.ids import UserId
 from segue.wire.awareness import AwarenessEntry
 from segue.wire.lib0 import MAX_SAFE_INTEGER
 
@@ -36,8 +40,11 @@ class Presence:
         if len(entries) == 1:
             self._bind(peer, entries[0].client)
         own = self._clients.get(peer)
-        for entry in entries:
-            if entry.client == own and self._is_news(peer, entry):
+        for said in entries:
+            if said.client != own:
+                continue
+            entry = _in_own_name(said, peer.identity.user)
+            if entry is not None and self._is_news(peer, entry):
                 self._received[peer] = entry
                 return True
         return False
@@ -104,3 +111,18 @@ class Presence:
         if len(self._clocks) > _MAX_REMEMBERED_CLOCKS:
             self._clocks.popitem(last=False)
         return clock
+
+
+def _in_own_name(entry: AwarenessEntry, user: UserId) -> AwarenessEntry | None:
+    """Gives an entry with its `user.id` put right; None if it can't be."""
+    if entry.state is None or not ('"id"' in entry.state or "\\u" in entry.state):
+        return entry  # it names nobody, in plain letters or escaped ones
+    state = json.loads(entry.state)  # an object: the decoder has seen it
+    shown = state.get("user")
+    if not isinstance(shown, dict) or shown.get("id", user) == user:
+        return entry
+    shown["id"] = user
+    try:
+        return AwarenessEntry(entry.client, entry.clock, json.dumps(state, allow_nan=False))
+    except ValueError:  # a number beyond all, as 1e999: JSON has no word for it
+        return None

@@ -1,5 +1,7 @@
 """Who is here: own ids only, rising clocks, nothing queued for who can't take it."""
 
+import json
+
 import pytest
 from hub_devices import AWARENESS, Device, Line, Outbox, new_peer
 from hub_ports import Stored
@@ -33,6 +35,41 @@ def test_a_peer_has_one_client_id_the_first_it_announces_alone() -> None:
     assert announced(presence, alice, (entry(1, 1),)) == entry(1, 1)
     assert announced(presence, alice, (entry(2, 1),)) is None
     assert announced(presence, alice, (entry(2, 1), entry(1, 2))) == entry(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ('{"user":{"id":"bob","name":"B"},"typing":true}', {"id": "alice", "name": "B"}),
+        ('{"\\u0075ser":{"id":"bob"}}', {"id": "alice"}),
+        ('{"user":{"\\u0069d":"bob"}}', {"id": "alice"}),
+        ('{"user":{"id":"alice"},"user":{"id":"bob"}}', {"id": "alice"}),
+        ('{"user":{"id":["bob"]}}', {"id": "alice"}),
+        ('{"user":{"id":"\\ud800"}}', {"id": "alice"}),
+        ('{"user":{"id":"alice","name":"A"}}', {"id": "alice", "name": "A"}),
+        ('{"user":{"name":"A","color":"#fff"}}', {"name": "A", "color": "#fff"}),
+        ('{"user":"Al"}', "Al"),
+    ],
+)
+def test_nobody_shows_themselves_as_another(said: str, shown: object) -> None:
+    presence, alice = Presence(1_000), peer("alice")
+    told = announced(presence, alice, (entry(1, 1, said),))
+    assert told is not None
+    assert told.state is not None
+    assert json.loads(told.state)["user"] == shown
+
+
+def test_a_state_that_is_right_is_passed_on_as_it_came() -> None:
+    presence, alice = Presence(1_000), peer("alice")
+    said = '{ "user": {"id": "alice"}, "big": 1e999 }'
+    assert announced(presence, alice, (entry(1, 1, said),)) == entry(1, 1, said)
+    forged = '{"user": {"id": "bob"}, "big": 1e999}'
+    assert announced(presence, alice, (entry(1, 2, forged),)) is None
+
+
+def test_a_state_that_is_too_large_once_it_is_right_is_not_passed_on() -> None:
+    presence, alice = Presence(40), peer("alice" * 10)
+    assert announced(presence, alice, (entry(1, 1, '{"user":{"id":""}}'),)) is None
 
 
 def test_an_echo_of_another_device_of_the_user_takes_nothing_over() -> None:
