@@ -95,6 +95,9 @@ class Review:
             )
         if self.identity[0] == "agent" and any(_decides(value) for value in values):
             raise Refusal("tool calls are for people to decide, not for agents")
+        if self.identity[0] == "agent" and any(_withdraws(value) for value in values):
+            # `by` has an id and no kind: it would pass for that of a person of the same name.
+            raise Refusal("people withdraw messages; an agent deletes its own")
         self.requests.add(request)
 
     def _is_request(self, value: object) -> bool:
@@ -248,6 +251,10 @@ def _identity_in(author: object) -> Identity | None:
 
 def _decides(request: object) -> bool:
     return isinstance(request, dict) and request.get("kind") in ("approve", "tool_output")
+
+
+def _withdraws(request: object) -> bool:
+    return isinstance(request, dict) and request.get("kind") == "withdraw"
 
 
 def _covers(deletes: dict[int, Ranges], item: Id) -> bool:

@@ -11,7 +11,7 @@ from replicas import reader_of, reopened, replica_of, send
 
 from segue.auth.grants import Role
 from segue.document.sequencer import Sequencer
-from segue.document.verdict import Accepted, Summary
+from segue.document.verdict import Accepted, Refused, Summary
 
 SERVERS = "the order of messages is the server's: "
 
@@ -505,3 +505,14 @@ class _Play:
         path = self.talk.path()
         assert (path[-1] if path else None) == self.talk.head()
         assert all(order[name][1] == before for before, name in pairwise([None, *path]))
+
+
+def test_an_agent_does_not_withdraw_what_a_person_of_the_same_name_said() -> None:
+    talk, person, agent = Talk(), Talker("demo"), Talker("demo")
+    person.say("m1")
+    talk.sync(person)
+    agent.ask("r", "withdraw", "m1")
+    (verdict,) = talk.send(agent, Role.AGENT)
+    assert isinstance(verdict, Refused)
+    assert "people withdraw" in verdict.reason
+    assert set(talk.stored()) == {"m1"}
