@@ -137,7 +137,9 @@ def _answers(operation: AnyOperation, schemas: Mapping[type[msgspec.Struct], Jso
         if kind is not None:
             answer |= {"content": {JSON: {"schema": schemas[kind]}}}
         elif operation.gives != JSON and status < HTTPStatus.MULTIPLE_CHOICES:
-            answer |= {"content": {operation.gives: {"schema": {"type": "string"}}}}
+            # Of what may be of any type, JSON too, no more can be said.
+            schema = {} if operation.gives == "*/*" else {"type": "string"}
+            answer |= {"content": {operation.gives: {"schema": schema}}}
         if operation.repeatable:
             answer |= {"headers": {"Location": {"schema": {"type": "string"}}}}
         answers[str(status.value)] = answer
