@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from crowd import HZ, STOCKS, USER, Crowd, Scene, gather
+from crowd import HZ, PATIENCE_S, STOCKS, USER, Crowd, Scene, gather
 from tally import Tally
 
 from databases import connected
@@ -37,7 +37,7 @@ async def stall(crowd: Crowd) -> list[Device]:
         await writer.put("facts", ["big"], f"{number}:" + "x" * BIG)
     await writer.put("facts", ["last"], "of them")
     for device in others:
-        await device.wait(60, key={"root": "facts", "key": "last"})
+        await device.wait(PATIENCE_S, key={"root": "facts", "key": "last"})
     return [first, second]
 
 
