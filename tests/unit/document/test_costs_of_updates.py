@@ -34,11 +34,6 @@ def talk() -> Talk:
     return Talk("demo")
 
 
-@pytest.fixture
-def alice() -> Talker:
-    return Talker("alice")
-
-
 def ask_often(alice: Talker, kind: str, target: str, times: int, value: object = None) -> None:
     with alice.doc.transaction():
         for number in range(times):

@@ -18,16 +18,6 @@ def talk() -> Talk:
     return Talk("demo")
 
 
-@pytest.fixture
-def alice() -> Talker:
-    return Talker("alice")
-
-
-@pytest.fixture
-def bob() -> Talker:
-    return Talker("bob")
-
-
 def running(talk: Talk, alice: Talker) -> None:
     """m1 is being answered by a1."""
     alice.say("m1")

@@ -20,11 +20,6 @@ def talk() -> Talk:
     return Talk("demo", "other")
 
 
-@pytest.fixture
-def alice() -> Talker:
-    return Talker("alice")
-
-
 def started(talk: Talk, alice: Talker) -> None:
     alice.say("m1")
     talk.sync(alice)

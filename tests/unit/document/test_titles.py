@@ -8,11 +8,6 @@ from run_edits import edit, end, keep, start
 LONG = "I want to go to Lisbon in May,\n  with a friend who likes music and food"
 
 
-@pytest.fixture
-def alice() -> Talker:
-    return Talker("alice")
-
-
 def title(talk: Talk) -> str:
     summary = talk.replica.summary
     assert summary is not None

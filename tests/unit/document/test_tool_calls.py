@@ -24,16 +24,6 @@ def talk() -> Talk:
     return talk
 
 
-@pytest.fixture
-def alice() -> Talker:
-    return Talker("alice")
-
-
-@pytest.fixture
-def bob() -> Talker:
-    return Talker("bob")
-
-
 def calls(talk: Talk) -> dict[str, Any]:
     parts = talk.stored()["a1"]["parts"].values()
     return {part["tool_call_id"]: part for part in parts if part["type"] == "tool"}
