@@ -177,7 +177,7 @@ class SessionFiles:
         Raises:
             StorageUnavailable: it can't be read now.
         """
-        file = await self._store.find(self._session, ref)
+        file = await self._store.find(self._session, ref) if _REF.fullmatch(ref) else None
         if file is None or file.size > max_bytes:
             return None
         try:

@@ -74,6 +74,7 @@ class Transfers:
         self.max_bytes = max_bytes
         self._exporting: Counter[UserId] = Counter()
         self._importing: set[UserId] = set()
+        self._at_work = 0
 
     # -- out -----------------------------------------------------------------------------------------
 
@@ -134,17 +135,17 @@ class Transfers:
         """Makes a session of a file; tells also whether it is new.
 
         All of it is there, or nothing. Repeating it with the same id or `key` is safe, and completes what
-        a crash or an outage cut off between creating the session and filling it.
+        a crash or an outage cut off between creating the session and filling it. The caller is `alone`.
 
         Raises:
             InvalidTranscript: the file is wrong, or not whole; nothing was created.
             TooLarge: a document can't hold it; nothing was created.
             Conflict: the id is in use.
             IdempotencyMismatch: the key was used with another file.
-            TooMany: another import is under way.
+            Overloaded: others import right now.
             SegueError: no right to it, or it can't be done now.
         """
-        with self._alone(claims.user):
+        with self._at_the_desk():
             # In a thread: it takes a second for a large file, and others want to go on.
             transcript = await asyncio.to_thread(READERS[upload.format], upload.data)
             request = hashlib.sha256(upload.format.value.encode() + upload.data).digest()
@@ -196,16 +197,29 @@ class Transfers:
             return
 
     @contextmanager
-    def _alone(self, user: UserId) -> Iterator[None]:
+    def alone(self, user: UserId) -> Iterator[None]:
+        """Lets a user have one import under way, from its first byte on: of its file all is held.
+
+        Raises:
+            TooMany: another one is.
+        """
         if user in self._importing:
             raise TooMany("An import of yours is under way. Wait for it.")
-        if len(self._importing) >= _MAX_PER_NODE:
-            raise Overloaded("Others import right now. Nothing was changed; try again in a moment.")
         self._importing.add(user)
         try:
             yield
         finally:
             self._importing.discard(user)
+
+    @contextmanager
+    def _at_the_desk(self) -> Iterator[None]:
+        if self._at_work >= _MAX_PER_NODE:
+            raise Overloaded("Others import right now. Nothing was changed; try again in a moment.")
+        self._at_work += 1
+        try:
+            yield
+        finally:
+            self._at_work -= 1
 
 
 def _head(state: SessionState) -> Head:

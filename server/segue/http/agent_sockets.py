@@ -51,6 +51,9 @@ _MAX_STRANGERS_FRAME: Final = 64 << 10
 
 Accept = Callable[[WebSocket], Awaitable[DirectProtocol | None]]
 _SILENT: Final = 4508
+_STALLED_S: Final = 60.0
+"""For so long a program may leave what it is sent; then it counts as lost, whether it lives or not."""
+
 _MAX_REASON: Final = 120
 """Bytes that a close frame's text may have (RFC 6455), with some to spare."""
 
@@ -94,6 +97,7 @@ class AgentSockets:
             log.exception("agent.socket_failed")
             code, reason = 1011, "This is a bug; the node's log has it."
         await _close(websocket, code, reason)
+        socket.abort_unless_taken()
 
     async def _serve(self, websocket: WebSocket, socket: DirectProtocol) -> None:
         programs = self._programs
@@ -141,10 +145,10 @@ class AgentSockets:
                     await program.take(frame)
                 case ReadFile():
                     await program.read(frame)
-                    await outbox.join()
+                    await _sent(outbox)
                 case Ping():
                     outbox.put_nowait(Pong())
-                    await outbox.join()
+                    await _sent(outbox)
                 case Hello():
                     raise ProtocolError("Hello is said once.")
                 case _:
@@ -161,6 +165,11 @@ async def _write(websocket: WebSocket, outbox: "asyncio.Queue[ServerFrame]") -> 
         outbox.task_done()
 
 
+async def _sent(outbox: "asyncio.Queue[ServerFrame]") -> None:
+    async with asyncio.timeout(_STALLED_S):
+        await outbox.join()
+
+
 async def _receive(websocket: WebSocket) -> ProgramFrame:
     try:
         text = await websocket.receive_text()
@@ -174,7 +183,7 @@ async def _close(websocket: WebSocket, code: int, reason: str) -> None:
     try:
         async with asyncio.timeout(1):
             await websocket.close(code, text)
-    except (RuntimeError, TimeoutError):
+    except (RuntimeError, TimeoutError, WebSocketDisconnect):
         pass  # it is closed, or takes nothing any more
 
 

@@ -154,6 +154,10 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         """Ends the socket at once; what is buffered for it is dropped."""
         self.transport.abort()
 
+    def abort_unless_taken(self) -> None:
+        """Ends a socket that is closing, should its device not take the rest within a while."""
+        self.loop.call_later(_CLOSE_TIMEOUT_S, self.transport.abort)
+
     def stalled_for_s(self, now_s: float) -> float:
         """Gives for how many seconds a full buffer has not shrunk."""
         size = self.transport.get_write_buffer_size() if self.congested else 0

@@ -59,7 +59,8 @@ class HttpProtocol(H11Protocol):
         self._look = self.loop.call_later(self.patience_s, self._end_if_waiting, self.cycle)
 
     def _end_if_waiting(self, last: RequestResponseCycle | None) -> None:
-        if self.transport.is_closing():
+        if self.transport.is_closing():  # which waits for a reader that may take nothing
+            self._look = self.loop.call_later(self.patience_s, self.transport.abort)
             return
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         is_answering = cycle is not None and not cycle.response_complete

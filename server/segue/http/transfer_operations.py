@@ -53,9 +53,14 @@ async def export_session(services: ApiServices, call: Call[ExportQuery, Nothing]
 async def import_session(services: ApiServices, call: Call[ImportQuery, FileBody]) -> Reply:
     """Imports a session."""
     id = None if call.query.id is UNSET else str(call.query.id)
-    data = await _read(call.body, services.transfers.max_bytes)
-    upload = Upload(Format(call.query.format), data, id)
-    state, is_new = await services.transfers.import_(call.claims, upload, call.key)
+    try:
+        with services.transfers.alone(call.claims.user):
+            data = await _read(call.body, services.transfers.max_bytes)
+            upload = Upload(Format(call.query.format), data, id)
+            state, is_new = await services.transfers.import_(call.claims, upload, call.key)
+    except errors.SegueError:
+        await call.body.drain()
+        raise
     return Reply(
         HTTPStatus.CREATED if is_new else HTTPStatus.OK,
         msgspec.json.encode(shapes.session(state)),
@@ -69,7 +74,6 @@ async def _read(body: FileBody, max_bytes: int) -> bytes:
         parts.append(part)
         size += len(part)
         if size > max_bytes:
-            await body.drain()
             raise errors.TooLarge(
                 f"The file has over {max_bytes} bytes, the limit here (SEGUE_MAX_DOCUMENT). "
                 "Import it in parts, as several sessions."

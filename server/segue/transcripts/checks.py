@@ -13,6 +13,7 @@ from segue.transcripts.model import MAX_MESSAGES, JsonObject
 Found = TypeVar("Found")
 
 _MAX_SHOWN: Final = 200
+_MAX_BRACKETS: Final = 500_000
 _LISTS: Final = ("messages", "items", "input", "data")
 
 
@@ -31,6 +32,21 @@ def decoded(where: str, decode: Callable[[], Found]) -> Found:
             f"{where} is no JSON: {_shown(error)}. Mend it, or leave it out. "
             "(Half a character, \\ud800 without its other half, is none either.)"
         ) from error
+
+
+def check_flat(data: bytes) -> None:
+    """Does nothing for a file that can be read within an instant, in which nothing else goes on here.
+
+    A file of nothing but empty lists would take seconds, and a gigabyte, before anyone could look at it.
+
+    Raises:
+        InvalidTranscript: it has too many lists and objects; brackets in texts count, too.
+    """
+    if data.count(b"[") + data.count(b"{") > _MAX_BRACKETS:
+        raise InvalidTranscript(
+            f"The file has over {_MAX_BRACKETS} lists, objects and opening brackets. "
+            "Import it in parts, as several sessions."
+        )
 
 
 def kept(where: str, value: Found) -> Found:
@@ -52,6 +68,7 @@ def listed(data: bytes) -> list[JsonObject]:
     Raises:
         InvalidTranscript: there is none.
     """
+    check_flat(data)
     value: Any = decoded("The file", lambda: msgspec.json.decode(data))
     if isinstance(value, dict):
         value = next((value[name] for name in _LISTS if name in value), None)

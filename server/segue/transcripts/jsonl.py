@@ -15,7 +15,7 @@ from segue.document.edits import MAX_TITLE
 from segue.document.kept import MAX_INTEGER
 from segue.document.views import MessageView, RecordView
 from segue.errors import InvalidTranscript
-from segue.transcripts.checks import counted, decoded, kept
+from segue.transcripts.checks import check_flat, counted, decoded, kept
 from segue.transcripts.model import Draft, Head, JsonObject, Transcript, Writer
 
 VERSION: Final = 1
@@ -122,6 +122,7 @@ def read_jsonl(data: bytes) -> Transcript:
     Raises:
         InvalidTranscript: a line is wrong (it is named), or the end is missing.
     """
+    check_flat(data)
     reader = _Reader()
     for number, line in enumerate(data.split(b"\n"), 1):
         if line.strip():

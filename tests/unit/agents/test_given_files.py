@@ -28,6 +28,7 @@ class Kept:
 
     by_ref: dict[str, bytes] = field(default_factory=dict)
     read_bytes: int = 0
+    looks: int = 0
 
     def add(self, content: bytes, kind: str, name: str = "a.bin") -> FilePart:
         ref = hashlib.sha256(content).hexdigest()
@@ -35,6 +36,7 @@ class Kept:
         return FilePart(ref, kind, name, len(content))
 
     async def read(self, ref: str, max_bytes: int) -> bytes | None:
+        self.looks += 1
         content = self.by_ref.get(ref)
         if content is None or len(content) > max_bytes:
             return None
@@ -129,3 +131,13 @@ async def test_an_answer_keeps_its_files_to_itself() -> None:
     contents = await given(kept, said(TextPart("Here"), file, role="assistant"))
     assert contents == ["Here"]
     assert kept.read_bytes == 0
+
+
+async def test_however_many_are_named_and_are_no_pictures_few_are_looked_at() -> None:
+    kept = Kept()
+    same = kept.add(b"no picture", "image/png")
+    await given(kept, said(*[same] * 1000))
+    assert kept.looks == 1
+    others = [kept.add(str(number).encode(), "image/png") for number in range(1000)]
+    await given(kept, said(*others))
+    assert kept.looks == 1 + 64

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from raw_websocket import PATIENCE_S, RawWebSocket
@@ -183,3 +185,18 @@ async def pair(
     connecting = RawWebSocket.connected(host.port, small_buffers=small_buffers)
     async with connecting as client:
         yield await client.accepted(), await host.latest()
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[int]:
+    """Serves an application with the node's protocols; gives the port."""
+    options = {"ws": DirectProtocol, "http": Impatient, "timeout_graceful_shutdown": 1, **options}
+    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, **options)
+    server = _Quiet(config)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve())
+        await server.up.wait()
+        try:
+            yield server.servers[0].sockets[0].getsockname()[1]
+        finally:
+            server.should_exit = True

@@ -229,6 +229,15 @@ async def test_one_import_of_a_user_at_a_time(scene: Scene) -> None:
     assert (await send(scene, HELLO)).status == 201
 
 
+async def test_of_one_user_one_file_at_a_time_is_held(scene: Scene) -> None:
+    services = scene.api.services
+    assert services is not None
+    with services.transfers.alone(UserId("alice")):  # whose file is still on its way
+        assert code(await send(scene, HELLO)) == (429, "too_many")
+        assert (await send(scene, HELLO, user="bob")).status == 201
+    assert (await send(scene, HELLO)).status == 201
+
+
 async def test_a_token_for_single_sessions_imports_only_those(scene: Scene) -> None:
     listing = f"Bearer {token('alice', plan=Role.EDITOR, seen=Role.VIEWER)}"
     for query in ("", "?id=seen", "?id=other"):

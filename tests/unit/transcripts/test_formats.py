@@ -377,3 +377,11 @@ def test_a_wrong_item_is_named(items: list[Any], told: str) -> None:
 )
 def test_a_wrong_part_is_named(part: dict[str, Any], told: str) -> None:
     assert told in refused(Format.AI_SDK, [{"role": "user", "parts": [part]}])
+
+
+@pytest.mark.parametrize("format", Format)
+def test_a_file_of_nothing_but_lists_is_not_read(format: Format) -> None:
+    said = b'{"type": "message", "role": "user", "content": "x", "text": "x", "metadata": ['
+    file = said + b"[]," * 500_000 + b"[]]}"
+    with pytest.raises(InvalidTranscript, match="500000 lists"):
+        READERS[format](file if format is Format.JSONL else b"[" + file + b"]")

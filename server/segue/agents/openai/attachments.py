@@ -16,6 +16,8 @@ _MAX_PICTURES_BYTES: Final = 16 << 20
 _MAX_PICTURES: Final = 10
 _MAX_TEXT_BYTES: Final = 64 << 10
 _MAX_TEXTS_BYTES: Final = 256 << 10
+_MAX_LOOKS: Final = 64
+"""Files that are looked at for one answer. A message can name thousands, and none of them be what it says."""
 _MAX_NAME: Final = 255
 
 _BEGINNINGS: Final[Mapping[str, bytes]] = {
@@ -46,8 +48,14 @@ async def given_files(turn: Turn) -> dict[str, Content]:
     """
     given: dict[str, Content] = {}
     room = _Room()
+    looked_at: set[str] = set()
     for file in _newest_first(turn.history):
-        if file.ref not in given and (content := await _given(turn, file, room)) is not None:
+        if file.ref in looked_at:
+            continue
+        if len(looked_at) == _MAX_LOOKS:
+            break
+        looked_at.add(file.ref)
+        if (content := await _given(turn, file, room)) is not None:
             given[file.ref] = content
     return given
 
