@@ -16,17 +16,21 @@ SERVER: Final = UserId("")
 HOME_NAME: Final = "home"
 """What a client calls its own home document; never the id of a session."""
 
-ID_PATTERN: Final = "^[A-Za-z0-9_-]{1,128}$"
+END: Final = r"$(?!\n)"
+"""The end of a pattern, for JSON Schema and Python alike; there `$` alone admits a newline behind it."""
+
+_ID: Final = "[A-Za-z0-9_-]{1,128}"
+ID_PATTERN: Final = f"^{_ID}{END}"
 """The shape of the ids of sessions and, where they come over HTTP, of messages."""
 
-FILE_PATTERN: Final = "^[0-9a-f]{64}$"
+FILE_PATTERN: Final = f"^[0-9a-f]{{64}}{END}"
 """The shape of the name of a file: the SHA-256 of what is in it."""
 
 RANDOM_BYTES: Final = 10
 """What `new_id` takes."""
 
 _HOME: Final = "home:"
-_SESSION_ID: Final = re.compile(ID_PATTERN[1:-1])
+_SESSION_ID: Final = re.compile(_ID)
 
 
 def session_id(text: str) -> DocumentId | None:

@@ -11,7 +11,7 @@ from segue.auth.grants import Role
 from segue.auth.tokens import Claims
 from segue.conversation.opening import open_session
 from segue.conversation.sessions import open_for_writing
-from segue.errors import Forbidden, NotFound, SegueError, TooLarge
+from segue.errors import Forbidden, InvalidRequest, NotFound, SegueError, TooLarge
 from segue.ids import FILE_PATTERN, DocumentId
 from segue.storage.file_ports import (
     CHUNK_BYTES,
@@ -22,7 +22,7 @@ from segue.storage.file_ports import (
 )
 from segue.storage.ports import Register
 
-_REF: Final = re.compile(FILE_PATTERN[1:-1])
+_REF: Final = re.compile(FILE_PATTERN)
 
 
 class Incoming(Protocol):
@@ -88,7 +88,7 @@ class Files:
         )
         await services.uploads.begin(new)
         try:
-            ref, size = await self._take(new.id, incoming)
+            ref, size = await self._take(new, incoming)
             # It may have taken minutes, and the right to it may be gone.
             await open_for_writing(services.register, claims, name)
             is_new = await services.uploads.finish(new.id, access.document, ref, size)
@@ -147,13 +147,18 @@ class Files:
             raise NotFound("This session has no such file: it was never added, or was deleted.")
         return file
 
-    async def _take(self, file: str, incoming: Incoming) -> tuple[str, int]:
+    async def _take(self, new: NewFile, incoming: Incoming) -> tuple[str, int]:
         content, size = hashlib.sha256(), 0
         async for number, chunk in _numbered(_chunks(incoming.parts())):
             size += len(chunk)
             self._check_size(size)
+            if size > new.size:  # which is all that room was kept for
+                raise InvalidRequest(
+                    f"More comes than the {new.size} bytes that `Content-Length` says. "
+                    "Send its real length, or none."
+                )
             content.update(chunk)
-            await self._services.uploads.append(file, number, chunk)
+            await self._services.uploads.append(new.id, number, chunk)
         return content.hexdigest(), size
 
     def _check_size(self, size: int) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from segue.conversation.opening import Access, open_session
 from segue.conversation.sessions import Sessions, SessionServices, SessionState
 from segue.document.edits import ImportTranscript
 from segue.document.views import HistoryPage, RecordView, ViewHistory, ViewRecord
-from segue.errors import Overloaded, RefusedUpdate, SegueError, TooLarge, TooMany
+from segue.errors import InvalidTranscript, Overloaded, RefusedUpdate, SegueError, TooLarge, TooMany
+from segue.hub.quota import Quota
 from segue.ids import UserId, repeatable_id
 from segue.transcripts.formats import READERS, WRITERS
 from segue.transcripts.model import Format, Head, Transcript
@@ -31,6 +31,12 @@ _MAX_PER_NODE: Final = 4
 
 _MESSAGE_BYTES: Final = 220
 """What a message costs in a document beside its text, measured; the edit has most of it, too."""
+
+_PART_BYTES: Final = 40
+"""What a part, or an entry, costs in the same way."""
+
+_MAX_PARTS: Final = 50_000
+"""Parts and entries of one file: so many take a worker two seconds, however small they are."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -52,10 +58,12 @@ class Export:
     """A file to be read. Whoever reads it checks for themselves that it came whole.
 
     `pieces` may raise a SegueError between two: what came before is then the beginning of a file only.
+    It counts as under way until `end` is called, once, also by who reads nothing of it.
     """
 
     format: Format
     pieces: AsyncIterator[bytes]
+    end: Callable[[], None]
 
 
 class Transfers:
@@ -72,7 +80,7 @@ class Transfers:
         self._sessions = sessions
         self._clock_ms = clock_ms
         self.max_bytes = max_bytes
-        self._exporting: Counter[UserId] = Counter()
+        self._exporting = Quota[UserId](_MAX_EXPORTS)
         self._importing: set[UserId] = set()
         self._at_work = 0
 
@@ -88,44 +96,37 @@ class Transfers:
             TooMany: other exports of this user are under way.
             SegueError: no right to it, or it can't be read now.
         """
-        if self._exporting[claims.user] >= _MAX_EXPORTS:
+        # Counted before anything is waited for: of many at once no more pass than one after the other.
+        if not self._exporting.take(claims.user):
             raise TooMany(f"{_MAX_EXPORTS} exports of yours are under way. Wait for one of them.")
-        state = await self._sessions.get(claims, name)
-        return Export(format, self._pieces(claims, name, format, _head(state)))
+        end = partial(self._exporting.give_back, claims.user)
+        try:
+            state = await self._sessions.get(claims, name)
+        except BaseException:
+            end()
+            raise
+        return Export(format, self._pieces(claims, name, format, _head(state)), end)
 
     async def _pieces(
         self, claims: Claims, name: str, format: Format, head: Head
     ) -> AsyncIterator[bytes]:
         writer = WRITERS[format]()
-        with self._counted(claims.user):
-            yield writer.begin(head)
-            after, has_more = 0, True
-            while has_more:
-                page = _pages.decode(await self._view(claims, name, ViewHistory(after)))
-                has_more, active = page.has_more, set(page.active)
-                yield b"".join(
-                    writer.message(each, is_active=each.id in active or each.seq is None)
-                    for each in page.messages
-                )
-                after = max(
-                    (each.seq for each in page.messages if each.seq is not None), default=after
-                )
-            record = _records.decode(await self._view(claims, name, ViewRecord()))
-            yield writer.end(record)
+        yield writer.begin(head)
+        after, has_more = 0, True
+        while has_more:
+            page = _pages.decode(await self._view(claims, name, ViewHistory(after)))
+            has_more, active = page.has_more, set(page.active)
+            yield b"".join(
+                writer.message(each, is_active=each.id in active or each.seq is None)
+                for each in page.messages
+            )
+            after = max((each.seq for each in page.messages if each.seq is not None), default=after)
+        record = _records.decode(await self._view(claims, name, ViewRecord()))
+        yield writer.end(record)
 
     async def _view(self, claims: Claims, name: str, view: ViewHistory | ViewRecord) -> bytes:
         access = await open_session(self._services.register, claims, name, create=False)
         return await self._services.documents.view(access.document, view)
-
-    @contextmanager
-    def _counted(self, user: UserId) -> Iterator[None]:
-        self._exporting[user] += 1
-        try:
-            yield
-        finally:
-            self._exporting[user] -= 1
-            if not self._exporting[user]:
-                del self._exporting[user]
 
     # -- in ------------------------------------------------------------------------------------------
 
@@ -158,10 +159,17 @@ class Transfers:
             return await self._sessions.state(claims, access), is_new
 
     def _edit(self, claims: Claims, document: str, transcript: Transcript) -> ImportTranscript:
+        parts = _parts(transcript)
+        if parts > _MAX_PARTS:
+            raise InvalidTranscript(
+                f"The file has {parts} parts of messages and entries, and {_MAX_PARTS} is the limit. "
+                "Import it in parts, as several sessions."
+            )
         name = partial(self._message_id, claims.user, document)
         importer = importer_of(claims.user, claims.name)
         edit = Adoption(transcript, importer, name).edit(self._clock_ms())
-        size = len(msgspec.msgpack.encode(edit)) + _MESSAGE_BYTES * len(edit.messages)
+        size = len(msgspec.msgpack.encode(edit))
+        size += _MESSAGE_BYTES * len(edit.messages) + _PART_BYTES * parts
         if size > self.max_bytes:
             raise TooLarge(
                 f"The conversation would be a document of {size} bytes, and {self.max_bytes} is the "
@@ -220,6 +228,11 @@ class Transfers:
             yield
         finally:
             self._at_work -= 1
+
+
+def _parts(found: Transcript) -> int:
+    entries = len(found.context) + len(found.runs) + len(found.artifacts)
+    return entries + sum(len(each.parts) for each in found.messages)
 
 
 def _head(state: SessionState) -> Head:

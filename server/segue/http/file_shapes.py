@@ -9,7 +9,7 @@ from msgspec import Meta
 from segue.document.kept import MAX_INTEGER
 from segue.errors import InvalidRequest
 from segue.http.shapes import Millis, millis
-from segue.ids import FILE_PATTERN
+from segue.ids import END, FILE_PATTERN
 from segue.storage.file_ports import StoredFile
 
 MAX_NAME: Final = 255
@@ -17,7 +17,7 @@ MAX_MEDIA_TYPE: Final = 127
 
 Ref = Annotated[str, Meta(pattern=FILE_PATTERN, description="SHA-256 of the file's bytes.")]
 FileName = Annotated[
-    str, Meta(min_length=1, max_length=MAX_NAME, pattern=r"^[^\x00-\x1f\x7f/\\]*$")
+    str, Meta(min_length=1, max_length=MAX_NAME, pattern=rf"^[^\x00-\x1f\x7f/\\]*{END}")
 ]
 
 

@@ -25,7 +25,9 @@ from segue.storage.file_ports import StoredFile
 
 log = structlog.get_logger()
 
-_STALL_S: Final = 60.0
+STALL_S: Final = 60.0
+"""So long a reader may take nothing of what is sent."""
+
 _RANGE: Final = re.compile(r"\s*bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*")
 
 _HEADERS: Final = {
@@ -76,7 +78,7 @@ class FileStream(Response):
     async def _write(self, send: Send) -> bool:
         try:
             async for piece in self._pieces:
-                async with asyncio.timeout(_STALL_S):
+                async with asyncio.timeout(STALL_S):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
         except (SegueError, TimeoutError, OSError) as error:
             log.warning("file.cut_off", error=type(error).__name__)

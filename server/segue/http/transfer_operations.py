@@ -1,5 +1,6 @@
 """Conversations as files over HTTP: written while they are read from the document; taken in whole."""
 
+import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
@@ -15,6 +16,7 @@ from segue import errors
 from segue.conversation.transfers import Export, Upload
 from segue.http import shapes
 from segue.http.file_body import FileBody
+from segue.http.file_stream import STALL_S
 from segue.http.operations import JSON, AnyOperation, ApiServices, Call, Nothing, Operation, Reply
 from segue.transcripts.model import Format
 
@@ -116,7 +118,11 @@ TRANSFER_OPERATIONS: Final[Sequence[AnyOperation]] = (
 
 
 class Download(Response):
-    """Writes an export as it is read. One that fails in between is cut off, so that nobody takes it for whole."""
+    """Writes an export as it is read, and calls `end` of it then, in any case.
+
+    One that fails in between, or whose reader takes nothing for a minute, is cut off: the web server ends
+    the connection in the middle of the answer, so that nobody takes it for whole.
+    """
 
     def __init__(self, session: str, export: Export) -> None:
         kind = LINES if export.format is Format.JSONL else JSON
@@ -131,18 +137,25 @@ class Download(Response):
         )
         del self.headers["content-length"]
         self._session = session
-        self._pieces = export.pieces
+        self._export = export
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers. Each piece is written before the next is asked for."""
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
-            try:
-                async for piece in self._pieces:
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        try:
+            await send(start)
+            if scope["method"] == "HEAD" or await self._write(send):
+                await send({"type": "http.response.body", "body": b""})
+        finally:
+            self._export.end()
+
+    async def _write(self, send: Send) -> bool:
+        try:
+            async for piece in self._export.pieces:
+                async with asyncio.timeout(STALL_S):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
-            except errors.SegueError as error:
-                # The web server ends the connection in the middle of the answer, and so the reader knows.
-                log.warning("export.cut_off", document=self._session, code=error.code)
-                return
-        await send({"type": "http.response.body", "body": b""})
+        except (errors.SegueError, TimeoutError, OSError) as error:
+            log.warning("export.cut_off", document=self._session, error=type(error).__name__)
+            return False
+        return True

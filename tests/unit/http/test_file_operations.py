@@ -125,6 +125,15 @@ async def test_a_file_over_the_limit_is_refused_and_nothing_of_it_stays(
     assert scene.files == type(scene.files)()
 
 
+@pytest.mark.parametrize("more", [b"x", LONG])
+async def test_no_more_is_taken_than_its_length_says(scene: Scene, more: bytes) -> None:
+    """Chunked, a body may be longer; room was kept for one byte."""
+    answer = await scene.ask("POST", FILES, raw=b"", parts=[b"1", more], content_length="1")
+    assert code(answer) == (400, "invalid_request")
+    assert "Content-Length" in answer.json["detail"]
+    assert scene.files == type(scene.files)()
+
+
 async def test_a_file_that_stops_coming_is_given_up(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +157,9 @@ async def test_who_may_not_write_any_more_has_added_nothing(scene: Scene) -> Non
     assert not scene.files.chunks
 
 
-@pytest.mark.parametrize("name", ["", "a%00b", "a/b", "..%5Cb", "%0d%0aSet-Cookie:x", "x" * 256])
+@pytest.mark.parametrize(
+    "name", ["", "a%00b", "a/b", "..%5Cb", "%0d%0aSet-Cookie:x", "a%0a", "x" * 256]
+)
 async def test_a_name_that_is_none_is_refused(scene: Scene, name: str) -> None:
     answer = await scene.ask("POST", f"{FILES}?name={name}", raw=b"x")
     assert code(answer) == (400, "invalid_request")
@@ -190,7 +201,7 @@ async def test_files_on_their_way_to_one_user_are_counted(scene: Scene) -> None:
 async def test_a_reader_who_takes_nothing_is_let_go(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_stream, "_STALL_S", 0.01)
+    monkeypatch.setattr(file_stream, "STALL_S", 0.01)
     place = await add(scene, LONG)
     services = scene.api.services
     assert services is not None

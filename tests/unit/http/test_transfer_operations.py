@@ -2,16 +2,21 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
 from api_scene import MAX_FILE, NOW_MS, Scene, token
+from starlette.types import Message
 
 from asgi import Answer
 from segue.auth.grants import Role
+from segue.conversation import transfers
 from segue.document.edits import ImportTranscript
-from segue.errors import Overloaded, RefusedUpdate, StorageUnavailable, TooLarge
+from segue.errors import Overloaded, RefusedUpdate, StorageUnavailable, TooLarge, TooMany
+from segue.http import transfer_operations
 from segue.ids import DocumentId, UserId
 from segue.transcripts.model import Format
 from waiting import until
@@ -184,6 +189,32 @@ async def test_a_file_that_is_too_large_makes_nothing(scene: Scene, size: int) -
     assert scene.register.members == {}
 
 
+async def test_parts_and_entries_cost_something_however_small_they_are(scene: Scene) -> None:
+    """240,000 of them took a worker ten seconds, from a file of 3 MiB."""
+    few = [{"type": "a"}] * 8_000
+    entries = b"".join(
+        json.dumps({"type": "context", "key": str(n), "entry": {}}).encode() + b"\n"
+        for n in range(10_000)
+    )
+    for data in (lines({"role": "user", "parts": few * 2}), HELLO + entries):
+        assert len(data) < MAX_FILE
+        assert code(await send(scene, data)) == (413, "too_large")
+    assert (await send(scene, lines({"role": "user", "parts": few}))).status == 201
+
+
+async def test_of_parts_and_entries_there_are_not_too_many(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfers, "_MAX_PARTS", 3)
+    entry = json.dumps({"type": "context", "key": "k", "entry": {}}).encode()
+    data = lines({"role": "user", "parts": [{}, {}]})
+    answer = await send(scene, data + HELLO + entry)
+    assert code(answer) == (400, "invalid_transcript")
+    assert "4 parts" in answer.json["detail"]
+    assert scene.register.members == {}
+    assert (await send(scene, data + entry)).status == 201
+
+
 async def test_repeating_is_safe(scene: Scene) -> None:
     first = await send(scene, HELLO, idempotency_key="k1")
     again = await send(scene, HELLO, idempotency_key="k1")
@@ -268,13 +299,54 @@ async def test_few_exports_of_a_user_at_a_time(scene: Scene) -> None:
     services = scene.api.services
     assert services is not None
     claims = services.verify(token("alice"))
+    for _ in range(5):  # none is forgotten
+        assert (await scene.ask("HEAD", "/v1/sessions/trip/export")).status == 200
+        assert code(await scene.ask("GET", "/v1/sessions/none/export")) == (403, "forbidden")
     exports = [await services.transfers.export(claims, "trip", Format.JSONL) for _ in range(4)]
-    for export in exports:
-        await anext(aiter(export.pieces))
     assert code(await scene.ask("GET", "/v1/sessions/trip/export")) == (429, "too_many")
-    async for _ in exports[0].pieces:
-        pass
+    exports[0].end()
     assert (await scene.ask("GET", "/v1/sessions/trip/export")).status == 200
+
+
+async def test_of_many_exports_at_once_no_more_pass(scene: Scene) -> None:
+    await send(scene, HELLO, "?id=trip")
+    services = scene.api.services
+    assert services is not None
+    exports, claims = services.transfers, services.verify(token("alice"))
+
+    async def passes() -> bool:
+        try:
+            await exports.export(claims, "trip", Format.JSONL)
+        except TooMany:
+            return False
+        return True
+
+    async with asyncio.TaskGroup() as tasks:
+        found = [tasks.create_task(passes()) for _ in range(32)]
+    assert [each.result() for each in found].count(True) == 4
+
+
+async def test_a_reader_of_an_export_who_takes_nothing_is_let_go(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer_operations, "STALL_S", 0.01)
+    await send(scene, HELLO, "?id=trip")
+    services = scene.api.services
+    assert services is not None
+    claims = services.verify(token("alice"))
+    export = await services.transfers.export(claims, "trip", Format.JSONL)
+    ended, sent = [], list[Message]()
+
+    async def take(message: Message) -> None:
+        sent.append(message)
+        if message.get("body"):
+            await anyio.sleep_forever()
+
+    counted = replace(export, end=lambda: ended.append(1))
+    answer = transfer_operations.Download("trip", counted)
+    await answer({"type": "http", "method": "GET"}, anyio.sleep_forever, take)
+    assert ended == [1]
+    assert sent[-1].get("more_body")  # cut off, not ended
 
 
 async def test_who_is_removed_reads_no_further(scene: Scene) -> None:
