@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from registers import NOW
-from segue.errors import Deleted, NotFound
+from segue.errors import NotFound, RequestTimeout
 from segue.ids import DocumentId
 from segue.storage.file_ports import CHUNK_BYTES, FileStore, NewFile, StoredFile, UploadStore
 
@@ -24,7 +24,7 @@ class FakeFiles(UploadStore, FileStore):
     async def append(self, file: str, number: int, chunk: bytes) -> None:
         self._fail()
         if file not in self.uploads:
-            raise Deleted("gone")
+            raise RequestTimeout("gone")
         assert 0 < len(chunk) <= CHUNK_BYTES
         self.chunks[file][number] = chunk
 

@@ -42,7 +42,7 @@ def links(database: Database) -> PostgresShareLinks:
 
 @pytest.fixture
 def uploads(database: Database) -> PostgresUploads:
-    return PostgresUploads(database, FileLimits(session_bytes=1000, user_bytes=1500))
+    return PostgresUploads(database, FileLimits(1000, 1500, session_files=12, least_bytes=20))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from segue.errors import Deleted, InvalidName, NotFound, SegueError, TooLarge
+from segue.errors import Deleted, InvalidName, NotFound, RequestTimeout, SegueError, TooLarge
 from segue.ids import DocumentId, UserId
 from segue.storage.database import Database
 from segue.storage.file_ports import CHUNK_BYTES, FileStore, NewFile, StoredFile, UploadStore
@@ -127,9 +127,9 @@ async def test_an_upload_that_is_abandoned_leaves_nothing(
     for _ in range(2):
         await uploads.abandon(coming.id)
     assert await count(database) == 0
-    with pytest.raises(Deleted):
+    with pytest.raises(RequestTimeout):
         await uploads.append(coming.id, 1, b"more")
-    with pytest.raises(Deleted):
+    with pytest.raises(RequestTimeout):
         await uploads.finish(coming.id, TRIP, ref_of(b"half"), 4)
 
 
@@ -145,7 +145,7 @@ async def test_what_was_begun_an_hour_ago_goes_when_the_next_one_begins(
     age = "UPDATE files SET created_at = now() - interval '61 minutes' WHERE id <> $1"
     await database.run(lambda it: it.execute(age, coming.id))
     await uploads.begin(new(session=THIRD))
-    with pytest.raises(Deleted):
+    with pytest.raises(RequestTimeout):
         await uploads.append(left.id, 0, b"late")
     await uploads.append(coming.id, 0, b"in time")
     await find(files, b"done")
@@ -172,6 +172,31 @@ async def test_what_a_user_may_have_is_bounded_over_all_sessions(uploads: Upload
     with pytest.raises(TooLarge, match="SEGUE_MAX_FILES_PER_USER"):
         await uploads.begin(new(1, THIRD))
     await uploads.begin(new(1000, THIRD, BOB))
+
+
+async def test_a_session_has_only_so_many_files_however_small(
+    uploads: UploadStore, files: FileStore
+) -> None:
+    for n in range(11):
+        await add(uploads, b"%d" % n)
+    await uploads.begin(last := new(0))
+    for _ in range(2):
+        await uploads.begin(last)  # the same again is none more
+    with pytest.raises(TooLarge, match="12 files"):
+        await uploads.begin(new(0, by=BOB))
+    await uploads.begin(new(0, OTHER))
+    await files.delete(TRIP, ref_of(b"0"))
+    await uploads.begin(new(0, by=BOB))
+
+
+async def test_the_smallest_files_of_a_user_take_room_too(uploads: UploadStore) -> None:
+    await uploads.begin(new(1000, OTHER))
+    await uploads.begin(new(460))
+    for _ in range(2):
+        await uploads.begin(new(0))
+    with pytest.raises(TooLarge, match="SEGUE_MAX_FILES_PER_USER"):
+        await uploads.begin(new(0, THIRD))
+    await uploads.begin(new(0, THIRD, BOB))
 
 
 async def test_uploads_at_once_do_not_pass_the_bounds_together(uploads: UploadStore) -> None:
@@ -223,9 +248,9 @@ async def test_a_deleted_session_has_no_byte_of_a_file_in_any_table(
     assert await tables_with(database, b"stays") == ["file_chunks", "files"]
     with pytest.raises(Deleted):
         await uploads.begin(new())
-    with pytest.raises(Deleted):
+    with pytest.raises(RequestTimeout):
         await uploads.append(coming.id, 1, b"late")
-    with pytest.raises(Deleted):
+    with pytest.raises(RequestTimeout):
         await uploads.finish(coming.id, TRIP, ref_of(canary), len(canary))
 
 
@@ -250,7 +275,7 @@ async def test_no_file_outlives_a_deletion_at_the_same_time(
         try:
             await work
         except SegueError as error:
-            assert isinstance(error, Deleted), error  # noqa: PT017 - or nothing
+            assert isinstance(error, Deleted | RequestTimeout), error  # noqa: PT017 - or nothing
 
     async with asyncio.TaskGroup() as tasks:
         for n in range(8):

@@ -11,7 +11,7 @@ from segue.auth.grants import Role
 from segue.auth.tokens import Claims
 from segue.conversation.opening import open_session
 from segue.conversation.sessions import open_for_writing
-from segue.errors import Forbidden, InvalidRequest, NotFound, SegueError, TooLarge
+from segue.errors import Forbidden, InvalidRequest, NotFound, RequestTimeout, SegueError, TooLarge
 from segue.ids import FILE_PATTERN, DocumentId
 from segue.storage.file_ports import (
     CHUNK_BYTES,
@@ -92,9 +92,12 @@ class Files:
             # It may have taken minutes, and the right to it may be gone.
             await open_for_writing(services.register, claims, name)
             is_new = await services.uploads.finish(new.id, access.document, ref, size)
-        except SegueError:
+        except SegueError as error:
             with contextlib.suppress(SegueError):
                 await services.uploads.abandon(new.id)
+            if isinstance(error, RequestTimeout):
+                # It may have gone with its session: then that is to be told.
+                await open_for_writing(services.register, claims, name)
             raise
         return Added(ref, size, is_new)
 

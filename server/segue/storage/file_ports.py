@@ -43,7 +43,8 @@ class UploadStore(Protocol):
 
         Raises:
             Deleted: the session is a tombstone.
-            TooLarge: it doesn't fit into what the session, or the user, may have; the text says which.
+            TooLarge: it doesn't fit into what the session, or the user, may have, or the session has as
+                many as it may; the text says which.
             StorageUnavailable: Postgres can't be asked right now; it may have begun.
         """
 
@@ -51,7 +52,7 @@ class UploadStore(Protocol):
         """Stores a piece; idempotent.
 
         Raises:
-            Deleted: there is no such upload any more.
+            RequestTimeout: there is no such upload any more: it took over an hour, or went with its session.
             StorageUnavailable: Postgres can't be asked right now; it may have been stored.
         """
 
@@ -59,7 +60,7 @@ class UploadStore(Protocol):
         """Makes it readable, durably; idempotent. False: the session has this content already.
 
         Raises:
-            Deleted: there is no such upload any more.
+            RequestTimeout: there is no such upload any more: it took over an hour, or went with its session.
             StorageUnavailable: Postgres can't be asked right now; it may have been done.
         """
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 
-from segue.errors import Deleted, NotFound, TooLarge
+from segue.errors import Deleted, NotFound, RequestTimeout, TooLarge
 from segue.ids import DocumentId, UserId
 from segue.storage.database import AnyConnection, Database
 from segue.storage.file_ports import NewFile, StoredFile
@@ -21,8 +21,9 @@ DELETE_LEFT: Final = (
 
 # What is still coming counts as what was kept free for it.
 COUNT: Final = """
-SELECT coalesce(sum(size) FILTER (WHERE session = $1), 0)::bigint AS of_session,
-       coalesce(sum(size) FILTER (WHERE uploaded_by = $2), 0)::bigint AS of_user
+SELECT count(*) FILTER (WHERE session = $1) AS files,
+       coalesce(sum(size) FILTER (WHERE session = $1), 0)::bigint AS of_session,
+       coalesce(sum(greatest(size, $4)) FILTER (WHERE uploaded_by = $2), 0)::bigint AS of_user
 FROM files WHERE (session = $1 OR uploaded_by = $2) AND id <> $3
 """
 
@@ -59,10 +60,16 @@ DELETE: Final = "DELETE FROM files WHERE session = $1 AND ref = $2"
 
 @dataclass(frozen=True, slots=True)
 class FileLimits:
-    """How many bytes of files there may be."""
+    """How many files there may be, and bytes of them.
+
+    Of a session all are listed, counted and buried at once. Of a user each counts as `least_bytes` at least:
+    an empty one takes a row, too.
+    """
 
     session_bytes: int
     user_bytes: int
+    session_files: int = 10_000
+    least_bytes: int = 4096
 
 
 class PostgresUploads:
@@ -91,13 +98,20 @@ class PostgresUploads:
         await write_with_names(self._database, begin)
 
     async def _check_room(self, connection: AnyConnection, new: NewFile) -> None:
-        row = await connection.fetchrow(COUNT, new.session, new.by, new.id)
+        limits = self._limits
+        row = await connection.fetchrow(COUNT, new.session, new.by, new.id, limits.least_bytes)
         assert row is not None  # a sum is always one row
+        if row["files"] >= limits.session_files:
+            raise TooLarge(
+                f"This session has {limits.session_files} files, the limit, with those on their way. "
+                "Delete some first."
+            )
+        counted = max(new.size, limits.least_bytes)
         for whose, taken, limit, setting in (
-            ("This session", row["of_session"], self._limits.session_bytes, "SESSION"),
-            ("You", row["of_user"], self._limits.user_bytes, "USER"),
+            ("This session", row["of_session"] + new.size, limits.session_bytes, "SESSION"),
+            ("You", row["of_user"] + counted, limits.user_bytes, "USER"),
         ):
-            if taken + new.size > limit:
+            if taken > limit:
                 raise TooLarge(
                     f"{whose} would have over {limit} bytes of files, the limit "
                     f"(SEGUE_MAX_FILES_PER_{setting}). Delete some first."
@@ -161,8 +175,10 @@ class PostgresFiles:
         await self._database.write(lambda connection: connection.execute(DELETE, session, ref))
 
 
-def _gone() -> Deleted:
-    return Deleted("The session was deleted, or the upload took over an hour. Try it again.")
+def _gone() -> RequestTimeout:
+    return RequestTimeout(
+        "The upload took over an hour, so what had come was removed. Send it again, or a smaller file."
+    )
 
 
 def _file(row: asyncpg.Record) -> StoredFile:

@@ -143,6 +143,24 @@ async def test_a_file_that_stops_coming_is_given_up(
     assert scene.files == type(scene.files)()
 
 
+@pytest.mark.parametrize(
+    ("is_deleted", "told"), [(False, (408, "request_timeout")), (True, (410, "deleted"))]
+)
+async def test_an_upload_that_is_gone_tells_why(
+    scene: Scene, is_deleted: bool, told: tuple[int, str]
+) -> None:
+    append = scene.files.append
+
+    async def late(file: str, number: int, chunk: bytes) -> None:
+        scene.files.uploads.clear()  # an hour later, or with the session
+        if is_deleted:
+            await scene.register.delete(TRIP)
+        await append(file, number, chunk)
+
+    scene.files.append = late  # type: ignore[method-assign]
+    assert code(await scene.ask("POST", FILES, raw=LONG)) == told
+
+
 async def test_who_may_not_write_any_more_has_added_nothing(scene: Scene) -> None:
     append = scene.files.append
 
