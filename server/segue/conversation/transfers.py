@@ -138,6 +138,10 @@ class Transfers:
         All of it is there, or nothing. Repeating it with the same id or `key` is safe, and completes what
         a crash or an outage cut off between creating the session and filling it. The caller is `alone`.
 
+        What only the document itself refuses (a value that no CRDT holds) ends the new session as a deletion
+        does, and its id with it: a device may have opened it meanwhile, and hold edits that must not come
+        back into another session of that id.
+
         Raises:
             InvalidTranscript: the file is wrong, or not whole; nothing was created.
             TooLarge: a document can't hold it; nothing was created.

@@ -39,6 +39,8 @@ def prepare_import(
 ) -> Change | None:
     """Gives how a transcript is put into a session; None if it is there.
 
+    One without messages is there once anything is: what was changed since then stays.
+
     Raises:
         Refusal: the session has another, or a value can't be kept.
     """
@@ -46,6 +48,8 @@ def prepare_import(
         return None
     if conversation.last_seq:
         raise Refusal("the session has messages already")
+    if not edit.messages and any(root(name) for name in (SESSION, CONTEXT, RUNS, ARTIFACTS)):
+        return None
     messages = {message.id: _message(message) for message in edit.messages}
     context, runs, artifacts = map(_objects, (edit.context, edit.runs, edit.artifacts))
     session: JsonObject = {TITLE: edit.title} if edit.title else {}

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from conversation_devices import Talk, Talker
 
-from segue.document.edits import Author, ImportedMessage, ImportTranscript
+from segue.document.edits import Author, ImportedMessage, ImportTranscript, SetSession
 from segue.document.submission import Order
 from segue.document.verdict import Accepted, NoNews, Refused, Verdict
 from segue.document.views import HistoryPage, RecordView, ViewHistory, ViewRecord
@@ -75,6 +75,15 @@ def test_the_same_import_twice_is_one(talk: Talk) -> None:
     assert isinstance(put(talk, ImportTranscript(ALICE, TREE)), Accepted)
     assert isinstance(put(talk, ImportTranscript(ALICE, TREE)), NoNews)
     assert len(talk.stored()) == len(TREE)
+
+
+def test_an_import_without_messages_again_changes_nothing_that_came_later(talk: Talk) -> None:
+    edit = ImportTranscript(ALICE, (), title="Lisbon", context={"budget": b'{"value": 9}'})
+    assert isinstance(put(talk, edit), Accepted)
+    talk.replica.edit(Order(next(_numbers), SetSession("Porto", b'{"responder": "none"}')))
+    before = talk.replica.state(b"\x00")
+    assert isinstance(put(talk, edit), NoNews)
+    assert talk.replica.state(b"\x00") == before
 
 
 def test_a_session_with_other_messages_is_left_as_it_is(talk: Talk) -> None:
