@@ -81,7 +81,7 @@ class Room:
         self._refusing = Refusing(document, services.strikes)
         self._catching_up = CatchingUp(document, services.documents, self._audience)
         self._questions = Questions(document, services.documents)
-        steps = Steps(self._settle, self._rewrite, lambda: self._reopen("it was written anew"))
+        steps = Steps(self._on_snapshot, self._rewrite, lambda: self._reopen("it was written anew"))
         self._snapshots = Snapshots(document, services.log, services.tasks, steps)
         growth = Growth(self._options.max_document_bytes, self._snapshots)
         self._intake = Intake(document, services, self._flight, self._refusing, growth)
@@ -362,6 +362,11 @@ class Room:
         self._snapshots.under_way = True
         self._catching_up.ask_snapshot(anew=False)
         return True
+
+    def _on_snapshot(self) -> None:
+        # Rows that came meanwhile may be due for the next one, and no other may follow them.
+        self._fold_log(every_rows=self._options.snapshot_every_rows)
+        self._settle()
 
     def _rewrite(self) -> None:
         self._intake.stop()

@@ -257,6 +257,24 @@ def test_snapshots_are_taken_on_the_way() -> None:
     run(act())
 
 
+def test_rows_that_come_while_a_snapshot_is_stored_get_the_next_one() -> None:
+    async def act() -> None:
+        async with scene(HubOptions(snapshot_every_rows=1)) as on_stage:
+            device = await on_stage.join()
+            for text in "ab":
+                device.edit(type_text(text))
+                on_stage.send()
+                on_stage.workers.work()
+                on_stage.log.commit()
+                on_stage.workers.work()
+                await turns()
+            assert (on_stage.stored.position, len(on_stage.log.saves)) == (2, 1)
+            await on_stage.flow()
+            assert on_stage.stored.snapshot_position == 2
+
+    run(act())
+
+
 def test_a_stopping_hub_saves_and_snapshots_what_there_is() -> None:
     async def act() -> None:
         workers, log = Workers(), Log()
