@@ -160,10 +160,11 @@ async def spam_presence(server: SegueServer, session: str) -> None:
 
 async def kill_workers(server: SegueServer, session: str) -> None:
     """Sends edits that cost a worker its life, again and again, from ever new sessions."""
+    mallory = HttpClient(server, server.token("mallory"))
+    assert (await mallory.ask("POST", "/v1/sessions", {"id": session})).status == 201
     costly = many_messages(COSTLY)
     codes = [await told_by(server, new_session(), update(costly)) for _ in range(3)]
     assert codes == [4400, 4400, 4529]
-    mallory = HttpClient(server, server.token("mallory"))
     answer = await mallory.ask("POST", f"/v1/sessions/{session}/messages", {"text": "me again"})
     assert (answer.status, answer.json["code"]) == (429, "too_many")
 
