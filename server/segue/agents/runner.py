@@ -43,7 +43,6 @@ from segue.ids import DocumentId, UserId, home_of
 
 log = structlog.get_logger()
 
-_MAX_AT_ONCE: Final = 64
 _MAX_ANSWER_BYTES: Final = 1 << 20
 _MAX_ERROR: Final = 500
 _FAILED: Final = "The agent failed. It has been reported; try again."
@@ -91,7 +90,6 @@ class Runner:
         self._clock_ms = clock_ms
         self._mint = mint
         self._tasks = tasks
-        self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
         self._lines: dict[DocumentId, _Line] = {}
         self._is_closing = False
         self.files: Callable[[DocumentId], TurnFiles] = lambda _: NoFiles()
@@ -165,8 +163,7 @@ class Runner:
             if run.status == "active":
                 await self._end(work, "interrupted")
             else:
-                # In this order: who waits for a program that isn't there takes no slot from others.
-                async with self._seats.taken(run.agent, document) as seat, self._slots:
+                async with self._seats.taken(run.agent, document) as seat:
                     await self._answer(work, seat)
         except asyncio.CancelledError:
             if self._is_closing:

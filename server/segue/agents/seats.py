@@ -1,14 +1,21 @@
-"""Who takes a turn: an agent inside this server at once, a remote one when a program has room for it."""
+"""Who takes a turn: an agent inside this server when a slot is free, a remote one when a program has room for it.
 
+Remote turns take no slots: a program has a bound of its own, and one that dawdles holds up its own agent alone.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 from segue.agents.port import Agent, Event
 from segue.agents.remote.programs import Programs
 from segue.agents.turns import Given
 from segue.errors import NotFound
 from segue.ids import DocumentId
+
+_MAX_INSIDE: Final = 64
+"""Turns that agents inside this server answer at once."""
 
 
 class Seat(Protocol):
@@ -48,14 +55,16 @@ class Seats:
     def __init__(self, agents: Mapping[str, Agent], programs: Programs | None = None) -> None:
         self._agents = agents
         self._programs = programs
+        self._slots = asyncio.Semaphore(_MAX_INSIDE)
 
     @asynccontextmanager
     async def taken(self, agent: str, document: DocumentId) -> AsyncIterator[Seat]:
-        """Gives who answers in a document; waits for a program where that is a remote agent's."""
+        """Gives who answers in a document; waits for a slot, or for a program where that is a remote agent's."""
         if self._programs is not None and agent in self._programs.agents:
             async with self._programs.seat(agent, document) as program:
                 yield program
         elif agent in self._agents:
-            yield _Inside(self._agents[agent])
+            async with self._slots:
+                yield _Inside(self._agents[agent])
         else:
             yield _Nobody(agent)

@@ -11,6 +11,7 @@ from segue.agents.port import (
     Event,
     Turn,
 )
+from segue.agents.remote.programs import Programs
 from segue.agents.runner import Runner, running_agents
 from segue.document.edits import Author, ContinueRun, Edit, EndRun
 from segue.document.steps import (
@@ -103,11 +104,13 @@ class Scripted:
 
 
 @asynccontextmanager
-async def running(agent: Scripted) -> AsyncIterator[tuple[Runner, Documents]]:
+async def running(
+    agent: Scripted, programs: Programs | None = None
+) -> AsyncIterator[tuple[Runner, Documents]]:
     documents, numbers = Documents(), count(1)
     agents = {"scripted": agent}
     async with running_agents(
-        documents, agents, lambda: 1_000, lambda: f"a{next(numbers)}"
+        documents, agents, lambda: 1_000, lambda: f"a{next(numbers)}", programs
     ) as runner:
         yield runner, documents
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from segue.agents.port import Event, TextDelta, ToolStart
+from segue.agents.remote import programs as module
 from segue.agents.remote.frames import Begin, Ended, Said, ServerFrame, Stop, Stored, event_to_json
 from segue.agents.remote.programs import Program, ProgramFailed, ProgramLost, Programs
 from segue.agents.turns import Given
@@ -41,6 +42,11 @@ def play(act: Callable[[asyncio.TaskGroup], Awaitable[None]]) -> None:
             await act(tasks)
 
     asyncio.run(acting())
+
+
+async def turns() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 def test_events_come_in_order_and_a_tool_waits_until_its_start_is_stored() -> None:
@@ -175,5 +181,90 @@ def test_seats_go_to_who_is_there_has_room_and_may() -> None:
             programs.leave(full)
             assert not full.is_free
             second.cancel()
+
+    play(act)
+
+
+def test_who_waits_is_seated_in_the_order_of_coming() -> None:
+    async def act(tasks: asyncio.TaskGroup) -> None:
+        programs, seated = Programs(("helper",)), list[str]()
+        ending: dict[str, asyncio.Event] = {}
+
+        async def sit(name: str) -> None:
+            async with programs.seat("helper", DocumentId(name)):
+                seated.append(name)
+                await ending.setdefault(name, asyncio.Event()).wait()
+
+        sitting = {}
+        for name in ("busy", "quiet", "shy", "late"):
+            sitting[name] = tasks.create_task(sit(name))
+            await turns()
+        programs.join(program(Sent(), at_once=1))
+        await turns()
+        assert seated == ["busy"]
+        ending["busy"].set()
+        sitting["again"] = tasks.create_task(sit("again"))
+        sitting["shy"].cancel()
+        for expected in (["busy", "quiet"], ["busy", "quiet", "late"]):
+            await turns()
+            assert seated == expected, "one end seats one, and not whoever came just now"
+            ending[expected[-1]].set()
+        await turns()
+        assert seated == ["busy", "quiet", "late", "again"]
+        ending["again"].set()
+
+    play(act)
+
+
+def test_a_program_of_few_sessions_seats_the_first_of_those() -> None:
+    async def act(tasks: asyncio.TaskGroup) -> None:
+        programs, seated = Programs(("helper",)), list[str]()
+
+        async def sit(name: str) -> None:
+            async with programs.seat("helper", DocumentId(name)):
+                seated.append(name)
+
+        elsewhere = tasks.create_task(sit("elsewhere"))
+        tasks.create_task(sit("talk"))
+        await turns()
+        programs.join(program(Sent(), at_once=1, reach=lambda document: document == TALK))
+        await turns()
+        assert seated == ["talk"]
+        elsewhere.cancel()
+
+    play(act)
+
+
+def test_a_seat_given_to_who_has_just_been_stopped_goes_to_the_next() -> None:
+    async def act(tasks: asyncio.TaskGroup) -> None:
+        programs, seated = Programs(("helper",)), list[str]()
+
+        async def sit(name: str) -> None:
+            async with programs.seat("helper", DocumentId(name)):
+                seated.append(name)
+
+        first, _ = tasks.create_task(sit("first")), tasks.create_task(sit("second"))
+        await turns()
+        each = program(Sent(), at_once=1)
+        programs.join(each)
+        first.cancel()
+        await turns()
+        assert (seated, each.taken) == (["second"], 0)
+
+    play(act)
+
+
+def test_a_turn_that_its_program_forgot_is_lost_though_the_program_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_TURN_SILENT_S", 0.01)
+
+    async def act(tasks: asyncio.TaskGroup) -> None:
+        sent = Sent()
+        each = program(sent)
+        with pytest.raises(ProgramLost, match="said nothing"):
+            await anext(each.respond(GIVEN))
+        assert not each.is_lost
+        assert sent.kinds() == [Begin, Stop]
 
     play(act)

@@ -8,11 +8,14 @@ Invariants:
 2. What a program says of a turn that it was not given, or that has ended, reaches nobody.
 3. A lost program's turns end with `ProgramLost` after all that it had said, and it is given no other.
 4. A program that is faster than the storage waits: of a turn at most `_MAX_AHEAD` events are held.
+5. Nobody waits for a program that has room and may answer them: who waits is seated in the order of coming. A
+   session waits once at a time, so that one with much to ask comes after all others have had a turn.
+6. A turn of which its program says nothing for `_TURN_SILENT_S` ends with `ProgramLost`, also while it pings.
 """
 
 import asyncio
 import itertools
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -35,10 +38,11 @@ from segue.errors import SegueError
 from segue.ids import DocumentId
 
 _MAX_AHEAD: Final = 16
+_TURN_SILENT_S: Final = 600.0
 
 
 class ProgramLost(SegueError):
-    """The program is gone, in mid-answer."""
+    """The program is gone in mid-answer, or has forgotten the turn."""
 
 
 class ProgramFailed(SegueError):
@@ -65,12 +69,16 @@ class _Turn:
         """Gives what was said next.
 
         Raises:
-            ProgramLost: nothing follows any more.
+            ProgramLost: nothing follows any more, or nothing has for long.
         """
-        while not self._said:
-            if self._is_over:
-                raise ProgramLost("The agent's program is gone.")
-            await self._wait()
+        try:
+            async with asyncio.timeout(_TURN_SILENT_S):
+                while not self._said:
+                    if self._is_over:
+                        raise ProgramLost("The agent's program is gone.")
+                    await self._wait()
+        except TimeoutError as error:
+            raise ProgramLost("The agent's program said nothing of this turn for long.") from error
         said = self._said.popleft()
         self._wake()
         return said
@@ -146,7 +154,7 @@ class Program:
 
         Raises:
             ProgramFailed: its agent did.
-            ProgramLost: it is gone; what it said before was given.
+            ProgramLost: it is gone, or silent about this turn; what it said before was given.
             ProtocolError: it said what is no event.
         """
         number, turn = next(self._numbers), _Turn(given.files)
@@ -171,6 +179,10 @@ class Program:
                 self._send(Stop(number))
 
 
+_Waiting = OrderedDict[asyncio.Future[Program], DocumentId]
+"""Who waits, and where, in the order of coming; ordered so that the first is found at once after many have gone."""
+
+
 class Programs:
     """Hands the turns of remote agents to the programs that are connected."""
 
@@ -178,12 +190,12 @@ class Programs:
         """`agents` are the names that programs may answer for."""
         self.agents = agents
         self._connected: dict[Program, None] = {}
-        self._news = asyncio.Event()
+        self._waiting: dict[str, _Waiting] = {agent: OrderedDict() for agent in agents}
 
     def join(self, program: Program) -> None:
         """Has a program be given turns from now on."""
         self._connected[program] = None
-        self._wake()
+        self._fill(program)
 
     def leave(self, program: Program) -> None:
         """Takes a program away; its turns end."""
@@ -192,27 +204,54 @@ class Programs:
 
     @asynccontextmanager
     async def seat(self, agent: str, document: DocumentId) -> AsyncIterator[Program]:
-        """Gives a program with room for a turn, of those that answer least; waits until there is one."""
-        program = await self._find(agent, document)
-        program.taken += 1
+        """Gives a program with room for a turn, of those that answer least; waits in line until there is one."""
+        program = self._free(agent, document)
+        if program is None:
+            program = await self._wait(agent, document)
+        else:
+            program.taken += 1
         try:
             yield program
         finally:
-            program.taken -= 1
-            self._wake()
+            self._give_back(program)
 
-    async def _find(self, agent: str, document: DocumentId) -> Program:
-        while True:
-            fit = [
-                each
-                for each in self._connected
-                if each.agent == agent and each.is_free and each.may_serve(document)
-            ]
-            if fit:
-                return min(fit, key=lambda each: each.taken)
-            await self._news.wait()
+    def _free(self, agent: str, document: DocumentId) -> Program | None:
+        fit = (
+            each
+            for each in self._connected
+            if each.agent == agent and each.is_free and each.may_serve(document)
+        )
+        return min(fit, key=lambda each: each.taken, default=None)
 
-    def _wake(self) -> None:
-        # Each news has an event of its own: nobody who waits has to take it back.
-        self._news.set()
-        self._news = asyncio.Event()
+    async def _wait(self, agent: str, document: DocumentId) -> Program:
+        waiting = self._waiting[agent]
+        place: asyncio.Future[Program] = asyncio.get_running_loop().create_future()
+        waiting[place] = document
+        try:
+            return await place
+        except asyncio.CancelledError:
+            if not place.cancelled():  # it was seated just now
+                self._give_back(place.result())
+            raise
+        finally:
+            waiting.pop(place, None)
+
+    def _give_back(self, program: Program) -> None:
+        program.taken -= 1
+        self._fill(program)
+
+    def _fill(self, program: Program) -> None:
+        # Finds at once for a program that answers everywhere; one of few sessions looks for theirs.
+        waiting = self._waiting[program.agent]
+        while program.is_free:
+            fit = (
+                place
+                for place, document in waiting.items()
+                if not place.done() and program.may_serve(document)
+            )
+            place = next(fit, None)
+            if place is None:
+                return
+            del waiting[place]
+            program.taken += 1
+            place.set_result(program)
