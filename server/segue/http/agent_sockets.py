@@ -54,6 +54,9 @@ _SILENT: Final = 4508
 _STALLED_S: Final = 60.0
 """For so long a program may leave what it is sent; then it counts as lost, whether it lives or not."""
 
+_LAST_TURNS_S: Final = 300.0
+"""For so long after its token has expired a program may finish what it was given."""
+
 _MAX_REASON: Final = 120
 """Bytes that a close frame's text may have (RFC 6455), with some to spare."""
 
@@ -155,7 +158,8 @@ class AgentSockets:
                     assert_never(frame)
             if claims.expires_at is not None and claims.expires_at <= self._clock_s():
                 program.retire()
-                if not program.taken:
+                is_late = claims.expires_at + _LAST_TURNS_S <= self._clock_s()
+                if is_late or not program.taken:
                     raise TokenExpired("The token has expired. Connect with a fresh one.")
 
 

@@ -10,11 +10,12 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
 from raw_websocket import CLOSE, PATIENCE_S, TEXT, RawWebSocket, frame
-from segue.agents.remote.frames import Hello, ReadFile, encode
+from segue.agents.remote.frames import Hello, Ping, ReadFile, encode
 from segue.agents.remote.programs import ProgramLost, Programs
 from segue.agents.turns import Given
 from segue.auth.tokens import AGENT_SCOPE, Claims
 from segue.document.views import TurnView
+from segue.errors import TokenExpired
 from segue.http import agent_sockets
 from segue.http.agent_sockets import AgentSockets
 from segue.http.sync_routes import SyncSockets
@@ -24,7 +25,9 @@ pytestmark = pytest.mark.anyio
 
 TALK = DocumentId("talk")
 PER_ADDRESS = 2
+EXPIRES_S = 1_000
 HELLO = frame(encode(Hello("token")).encode(), TEXT)
+PING = frame(encode(Ping()).encode(), TEXT)
 
 
 class Kept:
@@ -38,8 +41,20 @@ class Kept:
         return bytes(4 << 20)
 
 
+class Wall:
+    """The wall clock, in the hands of a test."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+
 def verify(token: str) -> Claims:
-    return Claims(UserId("helper"), scope=AGENT_SCOPE)
+    return Claims(UserId("helper"), scope=AGENT_SCOPE, expires_at=EXPIRES_S)
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
 
 
 @pytest.fixture
@@ -48,8 +63,8 @@ def programs() -> Programs:
 
 
 @pytest.fixture
-async def port(programs: Programs) -> AsyncIterator[int]:
-    sockets = AgentSockets(SyncSockets(PER_ADDRESS).accept, verify, lambda: 0.0)
+async def port(programs: Programs, wall: Wall) -> AsyncIterator[int]:
+    sockets = AgentSockets(SyncSockets(PER_ADDRESS).accept, verify, lambda: wall.now_s)
     app = Starlette(routes=[WebSocketRoute("/", sockets.endpoint)])
     with sockets.serving(programs):
         async with serving(app, ws_per_message_deflate=False) as port:
@@ -137,3 +152,21 @@ async def test_who_takes_nothing_is_lost_after_a_while(
                 socket.writer.write(frame(encode(asked_for).encode(), TEXT))
             with pytest.raises(ProgramLost):
                 await anext(events)
+
+
+async def test_who_has_expired_finishes_what_it_was_given_but_not_for_ever(
+    port: int, programs: Programs, wall: Wall
+) -> None:
+    async with RawWebSocket.connected(port) as socket, asyncio.timeout(PATIENCE_S):
+        await socket.accepted()
+        await socket.send(HELLO)
+        assert b"welcome" in (await socket.read()).data
+        async with programs.seat("helper", TALK) as program:
+            for late_s in (0, 299, 300):
+                assert not program.is_lost
+                wall.now_s = EXPIRES_S + late_s
+                await socket.send(PING)
+                assert b"pong" in (await socket.read()).data
+            closed = await socket.read()
+            assert (closed.opcode, closed.code) == (CLOSE, TokenExpired.close_code)
+            assert program.is_lost
