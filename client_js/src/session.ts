@@ -107,7 +107,7 @@ export class Session extends Emitter<SessionTopic> {
 
   /** Who answers what people say. */
   get responder(): Responder {
-    this.#responder ??= readResponder(this.doc)
+    this.#responder ??= readResponder(this.doc, this.messages)
     return this.#responder
   }
 
@@ -367,6 +367,7 @@ export class Session extends Emitter<SessionTopic> {
   // A field, for the list calls it while the session is being built.
   readonly #onMessages = (): void => {
     this.#saveState = undefined
+    if (this.#responder?.kind === 'person') this.#infoChanged()
     this.emit('messages')
     this.emit('status')
   }

@@ -1,11 +1,14 @@
 /** What a session's members have agreed on: who answers, and what a message does meanwhile. */
 import * as Y from 'yjs'
-import type { Author } from './messages'
+import type { Author, Message } from './messages'
 
 /** What becomes of a message while an answer is being written: it waits, takes over, or isn't answered. */
 export type WhileRunning = 'enqueue' | 'interrupt' | 'reject'
 
-/** Who answers in a session. An agent's name is empty where it is the server's own choice. */
+/**
+ * Who answers in a session. An agent's name is empty where it is the server's own choice; a person's is what they
+ * call themselves in their last message, or their id: what somebody else calls them doesn't count.
+ */
 export interface Responder {
   readonly kind: 'agent' | 'person' | 'none'
   readonly id: string
@@ -16,8 +19,8 @@ const MAX_NAME_LENGTH = 100
 /** No agent is called like that, whatever a person's id is. */
 const PERSON = 'person:'
 
-export function readResponder(doc: Y.Doc): Responder {
-  const { responder, handed_over } = settingsOf(doc)
+export function readResponder(doc: Y.Doc, messages: readonly Message[]): Responder {
+  const { responder } = settingsOf(doc)
   if (responder === undefined) return { kind: 'agent', id: '', name: '' }
   if (typeof responder !== 'string' || responder === 'none')
     return { kind: 'none', id: '', name: '' }
@@ -25,19 +28,19 @@ export function readResponder(doc: Y.Doc): Responder {
     return { kind: 'agent', id: responder, name: responder.slice(0, MAX_NAME_LENGTH) }
   }
   const id = responder.slice(PERSON.length)
-  const name = nameIn(handed_over) ?? id
-  return { kind: 'person', id, name: name.slice(0, MAX_NAME_LENGTH) }
+  const own = messages.findLast(({ author }) => author.kind === 'user' && author.id === id)
+  return { kind: 'person', id, name: (own?.author.name ?? id).slice(0, MAX_NAME_LENGTH) }
 }
 
 /** Has a person answer instead of the agent; who it was stays known. */
-export function handOver(doc: Y.Doc, { id, name }: Author): void {
+export function handOver(doc: Y.Doc, { id }: Author): void {
   const { responder, handed_over, ...others } = settingsOf(doc)
   const isPersons = typeof responder === 'string' && responder.startsWith(PERSON)
   const from = isPersons ? fromIn(handed_over) : responder
   write(doc, {
     ...others,
     responder: PERSON + id,
-    handed_over: { name, ...(from !== undefined && { from }) },
+    ...(from !== undefined && { handed_over: { from } }),
   })
 }
 
@@ -56,11 +59,6 @@ function settingsOf(doc: Y.Doc): Record<string, unknown> {
 
 function write(doc: Y.Doc, settings: Record<string, unknown>): void {
   doc.getMap('session').set('settings', settings)
-}
-
-function nameIn(value: unknown): string | undefined {
-  const { name } = Object(value) as { name?: unknown }
-  return typeof name === 'string' && name !== '' ? name : undefined
 }
 
 function fromIn(value: unknown): unknown {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import * as Y from 'yjs'
+import type { Message } from '../src/messages'
 import { giveBack, handOver, readResponder } from '../src/settings'
 
 const ann = { kind: 'user', id: 'ann', name: 'Ann' } as const
@@ -21,7 +22,7 @@ test.each([
   [{ responder: 7 }, { kind: 'none', id: '', name: '' }],
   [{ responder: 'person:ann' }, { kind: 'person', id: 'ann', name: 'ann' }],
   [
-    { responder: 'person:ann', handed_over: { name: 7 } },
+    { responder: 'person:ann', handed_over: { name: 'Alice' } },
     { kind: 'person', id: 'ann', name: 'ann' },
   ],
   [
@@ -29,7 +30,7 @@ test.each([
     { kind: 'person', id: 'ann', name: 'ann' },
   ],
 ])('%j says who answers', (settings, responder) => {
-  expect(readResponder(docWith(settings))).toEqual(responder)
+  expect(readResponder(docWith(settings), [])).toEqual(responder)
 })
 
 test.each([
@@ -41,9 +42,9 @@ test.each([
 ])('a person takes over from %j and gives back', (before, after) => {
   const doc = docWith(before)
   handOver(doc, ann)
-  expect(readResponder(doc)).toEqual({ kind: 'person', id: 'ann', name: 'Ann' })
+  expect(readResponder(doc, [])).toMatchObject({ kind: 'person', id: 'ann' })
   handOver(doc, ben)
-  expect(readResponder(doc)).toEqual({ kind: 'person', id: 'ben', name: 'Ben' })
+  expect(readResponder(doc, [])).toMatchObject({ kind: 'person', id: 'ben' })
   giveBack(doc)
   expect(settingsOf(doc)).toEqual(after)
 })
@@ -52,4 +53,18 @@ test('a person called like an agent is not that agent', () => {
   const doc = docWith()
   handOver(doc, { kind: 'user', id: 'demo', name: 'Demo' })
   expect(settingsOf(doc)).toMatchObject({ responder: 'person:demo' })
+})
+
+test('a person has the name that they gave themselves last, whatever others wrote', () => {
+  const by = (kind: 'user' | 'agent', id: string, name: string) =>
+    ({ author: { kind, id, name } }) as Message
+  const messages = [
+    by('user', 'ann', 'Annie'),
+    by('user', 'ann', 'Ann'),
+    by('agent', 'ann', 'Agent'),
+    by('user', 'ben', 'Ben'),
+  ]
+  const settings = { responder: 'person:ann', handed_over: { name: 'Alice', from: 'demo' } }
+  expect(readResponder(docWith(settings), messages).name).toBe('Ann')
+  expect(readResponder(docWith({ responder: 'person:eve' }), messages).name).toBe('eve')
 })
