@@ -17,6 +17,7 @@ from segue.hub.options import HubOptions
 from segue.hub.peer import Peer
 from segue.hub.room import Room
 from segue.hub.services import Followers, Services
+from segue.hub.snapshots import REWRITING_PAUSE_S
 from segue.hub.strikes import Strikes
 from segue.ids import DocumentId
 from segue.storage.ports import UpdateLog
@@ -66,6 +67,7 @@ class Hub:
             self._tasks,
             self.backlog,
             Strikes(),
+            Strikes(REWRITING_PAUSE_S),
             self.conduct,
             self._options,
             self._followers,

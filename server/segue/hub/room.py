@@ -82,7 +82,9 @@ class Room:
         self._catching_up = CatchingUp(document, services.documents, self._audience)
         self._questions = Questions(document, services.documents)
         steps = Steps(self._on_snapshot, self._rewrite, lambda: self._reopen("it was written anew"))
-        self._snapshots = Snapshots(document, services.log, services.tasks, steps)
+        self._snapshots = Snapshots(
+            document, services.log, services.tasks, steps, services.rewritings
+        )
         growth = Growth(self._options.max_document_bytes, self._snapshots)
         self._intake = Intake(document, services, self._flight, self._refusing, growth)
         self._is_reload_due = False

@@ -41,6 +41,7 @@ class Services:
     tasks: asyncio.TaskGroup
     backlog: Backlog
     strikes: Strikes[tuple[UserId, DocumentId]]
+    rewritings: Strikes[DocumentId]
     conduct: Conduct
     options: HubOptions
     followers: Followers

@@ -2,7 +2,9 @@
 
 A document that differs from its own reload (a device lied, see `document.gate`) gets no snapshot: it
 is written anew, as the next generation. For that the room takes nothing in from `on_unproven` to
-`on_rewritten`, so that nothing can be accepted, and then left behind.
+to `on_rewritten`, so that nothing can be accepted, and then left behind.
+When it was last tried is kept longer than a room lives: else whoever lies could, by reopening it, send
+everybody away again and again.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ from typing import Final
 import structlog
 
 from segue.errors import StorageUnavailable
+from segue.hub.strikes import Strikes
 from segue.ids import DocumentId
 from segue.storage.ports import Base, UpdateLog
 
@@ -24,7 +27,7 @@ _TAIL_SHARE: Final = 4
 """Beyond a small size, a tail is folded once it has a fourth of the snapshot's: a long document isn't
 encoded anew (0.6 s for 3,000 messages, in which its worker does nothing else) for a few words more."""
 
-_REWRITING_PAUSE_S: Final = 300.0
+REWRITING_PAUSE_S: Final = 300.0
 """Between two attempts to write a document anew: who spoils it again and again sends nobody away each time."""
 
 _PAUSE_S_PER_BYTE: Final = 2e-6
@@ -44,12 +47,19 @@ class Snapshots:
     """One document's snapshots: at most one under way; a failed one is not tried again at once."""
 
     def __init__(
-        self, document: DocumentId, updates: UpdateLog, tasks: asyncio.TaskGroup, steps: Steps
+        self,
+        document: DocumentId,
+        updates: UpdateLog,
+        tasks: asyncio.TaskGroup,
+        steps: Steps,
+        rewritings: Strikes[DocumentId],
     ) -> None:
+        """`rewritings` remembers the attempts of the last `REWRITING_PAUSE_S`, for all documents."""
         self._document = document
         self._updates = updates
         self._tasks = tasks
         self._steps = steps
+        self._rewritings = rewritings
         self._position = 0
         self._previous = 0
         self._snapshot_bytes = 0
@@ -57,7 +67,6 @@ class Snapshots:
         self._known_tail_bytes = 0
         self._tried_at_s = -math.inf
         self._is_anew = False
-        self._rewriting_from_s = -math.inf
         self.doubt = False
         self.under_way = False
 
@@ -108,14 +117,14 @@ class Snapshots:
         else:
             log.error("snapshot.unproven", document=self._document, position=position)
             self._known_tail_bytes = self._tail_bytes  # all of it stays
-            if self._tried_at_s >= self._rewriting_from_s:
+            if self._rewritings.count(self._document, self._tried_at_s) == 0:
                 self._is_anew = True
                 self._steps.on_unproven()
             else:
                 self._finish(position)
 
     def _take_rewritten(self, generation: int, position: int, data: bytes) -> None:
-        self._rewriting_from_s = self._tried_at_s + _REWRITING_PAUSE_S
+        self._rewritings.add(self._document, self._tried_at_s)
         if data:
             self._start(self._rewrite(generation, position, data))
         else:

@@ -192,6 +192,27 @@ async def test_one_who_spoils_it_again_and_again_sends_nobody_away_each_time(sce
 
 
 @staged_with(EVERY_ROW)
+async def test_nor_by_having_the_room_opened_anew(scene: Scene) -> None:
+    writer = await scene.join(name="talk")
+    scene.workers.snapshots_unproven = True
+    writer.edit(type_text("1"))
+    await scene.flow()
+    await reload_page(scene, writer)
+    for waits_s, generation in ((30, 2), (30, 2), (301, 3)):
+        writer.disconnect()
+        await scene.flow()
+        await time_passes(waits_s)
+        await scene.flow()
+        assert scene.hub.room_count == 0
+        writer.connect()
+        await scene.flow()
+        writer.edit(type_text("2"))
+        await scene.flow()
+        assert scene.stored.generation == generation
+    scene.workers.snapshots_unproven = False
+
+
+@staged_with(EVERY_ROW)
 async def test_what_a_new_device_sent_meanwhile_is_left_to_it(scene: Scene) -> None:
     """Nothing old is in its edit: it would fit into the new generation. But its device starts over."""
     writer, fresh = await scene.join(name="talk"), await scene.join("bob", name="talk")

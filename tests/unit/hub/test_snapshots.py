@@ -6,6 +6,7 @@ from hub_ports import Log
 
 from segue.document.submission import LoggedUpdate
 from segue.hub.snapshots import Snapshots, Steps
+from segue.hub.strikes import Strikes
 from segue.ids import DeviceId, DocumentId, UserId
 from segue.storage.ports import Base
 
@@ -15,7 +16,7 @@ NOTHING_DONE = Steps(lambda: None, lambda: None, lambda: None)
 def loaded(snapshot_bytes: int, tail_bytes: int) -> Snapshots:
     """Gives the snapshots of a document loaded at position 100, the last row being its tail."""
     tail = LoggedUpdate(UserId("ann"), DeviceId(""), bytes(tail_bytes))
-    snapshots = Snapshots(DocumentId("trip"), Log(), asyncio.TaskGroup(), NOTHING_DONE)
+    snapshots = Snapshots(DocumentId("trip"), Log(), asyncio.TaskGroup(), NOTHING_DONE, Strikes())
     snapshots.reset(Base(1, 100, bytes(snapshot_bytes), (tail,), 99))
     return snapshots
 
