@@ -113,7 +113,7 @@ class Gate:
         """`deleted_now` computes the CRDT's own delete set; slow, asked only where it decides."""
         self.vector: dict[int, int] = {}
         self.owners: dict[int, UserId] = {}
-        self.retired: set[int] = set()
+        self.retired: dict[int, None] = {}
         self.known = Known()
         self.touched = Touched()
         self._memory = Memory(self.known)
@@ -165,7 +165,7 @@ class Gate:
     def _check_generation(self, parsed: ParsedUpdate) -> None:
         """Has nothing come back that a rewriting left behind. Else it would be all of it, a second time."""
         clients = (*(section.client for section in parsed.sections), *parsed.deletes)
-        if not self.retired.isdisjoint(clients):
+        if not self.retired.keys().isdisjoint(clients):
             raise OldGeneration
 
     def _is_fresh(self, section: Section) -> bool:

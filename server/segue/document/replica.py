@@ -48,6 +48,10 @@ from segue.wire.vector import decode_vector, encode_vector
 _NOTHING: Final = encode_vector({})
 _UNHOLDABLE: Final = "the document can't hold it"
 _OUTDATED: Final = "it is of a copy from before the document was rewritten"
+_MAX_RETIRED: Final = 1 << 16
+"""They count as part of the document: at most 0.6 MB, 9 bytes each. Beyond that the oldest are forgotten: what a copy with
+those alone brings back comes a second time, which whoever could make so many may do as they like."""
+
 _CONVERSATION: Final = (MESSAGES, REQUESTS, RUNS, CONTEXT, SESSION)
 
 
@@ -189,7 +193,7 @@ class Replica:
             Broken: the CRDT failed on it.
         """
         vector = decode_vector(since)
-        if not self._gate.retired.isdisjoint(vector):
+        if not self._gate.retired.keys().isdisjoint(vector):
             return b""
         if self._gated:
             vector = {client: self._known_cut(client, clock) for client, clock in vector.items()}
@@ -217,16 +221,17 @@ class Replica:
     def rewritten(self) -> bytes:
         """Encodes, as a snapshot, a fresh document with the content of this one, for a new generation.
 
-        All is of one new client id, the server's; the ids so far are retired. Followers are told
+        All is of one new client id, the server's; the last `_MAX_RETIRED` so far are retired. Followers are told
         everything once more: a text that came in different orders may have been read otherwise.
         Empty bytes if that can't be proven to be whole.
 
         Raises:
             Broken: the CRDT failed on it.
         """
-        retired = self._gate.retired.union(self._gate.vector)
+        former = dict.fromkeys((*self._gate.retired, *self._gate.vector))
+        retired = tuple(former)[-_MAX_RETIRED:]
         try:
-            client = _fresh_client(retired)
+            client = _fresh_client(former)
             state = rewritten(self._crdt.state(_NOTHING), client)
             feed = self._feed.told_anew()
             encoded = snapshots.encode(state, {client: SERVER}, self._last_seq, feed, retired)
@@ -325,7 +330,7 @@ class Replica:
     def _load_snapshot(self, snapshot: bytes) -> None:
         decoded = snapshots.decode(snapshot)
         self._gate.owners.update(decoded.owners())
-        self._gate.retired.update(decoded.retired)
+        self._gate.retired = dict.fromkeys(decoded.retired)
         self._gate.known.last_seq = decoded.last_seq
         self._load(decoded.state, Writer(None))
         if decoded.change_count:

@@ -16,7 +16,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
 
     `last_seq` is the highest that a message was ever given, also one that is gone. `changes` and
     `change_count` are the feed; without a count there was none yet. `retired` are the client ids of
-    former generations.
+    former generations, the oldest first.
     """
 
     state: bytes
@@ -43,7 +43,7 @@ def encode(
     for client, user in owners.items():
         clients.setdefault(user, []).append(client)
     return _VERSION + msgspec.msgpack.encode(
-        Snapshot(state, clients, last_seq, feed.save(), feed.count, tuple(sorted(retired)))
+        Snapshot(state, clients, last_seq, feed.save(), feed.count, tuple(retired))
     )
 
 

@@ -45,6 +45,10 @@ def spoiled() -> Replica:
     return replica
 
 
+def typed_by(client: int) -> bytes:
+    return yjs.update(yjs.section(client, 0, yjs.item(yjs.string("x"), parent="t")))
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_what_real_clients_wrote_is_all_there(name: str) -> None:
     state = played(name).state(NOTHING)
@@ -123,6 +127,18 @@ def test_a_copy_from_before_is_told_to_start_over() -> None:
         assert replica.state(encode_vector(former.vector)) == b""
         assert replica.state(encode_vector({9: 4})) != b""
     assert twice.state(encode_vector(fresh.vector)) == b""
+
+
+def test_of_former_ids_the_last_are_kept_and_so_many_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replicas, "_MAX_RETIRED", 3)
+    replica, former = Replica.open(None, ()), list[int]()
+    for client in range(900, 907):
+        assert isinstance(send(replica, typed_by(client)), Accepted)
+        former += replica.vector
+        replica = Replica.open(replica.rewritten(), ())
+        replica = Replica.open(replica.snapshot(), ())
+    assert not {900, *former[:3]} & set(replica._gate.retired)
+    assert list(replica._gate.retired) == former[-3:]
 
 
 def test_a_conversation_goes_on_where_it_was() -> None:
