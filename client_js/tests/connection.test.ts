@@ -47,6 +47,21 @@ test('nothing is connected before there is a document', async () => {
   idle.destroy()
 })
 
+test('who answers is called anew as soon as they have said who they are', async () => {
+  const author = { kind: 'user', id: 'ben', name: 'Ben' } as const
+  server.doc.getMap('session').set('settings', { responder: 'person:ben' })
+  server.broadcast('trip', Y.encodeStateAsUpdate(server.doc))
+  await pass(10)
+  let told = 0
+  session.subscribe('info', () => told++)
+  expect(session.responder.name).toBe('ben')
+  addMessage(server.doc, { id: 'm', author, text: 'I am here.', createdAt: 1 })
+  server.broadcast('trip', Y.encodeStateAsUpdate(server.doc))
+  await pass(10)
+  expect(told).toBe(1)
+  expect(session.responder.name).toBe('Ben')
+})
+
 test('a line that went silent is found within ten seconds, and another is made', async () => {
   expect(session.getStatus()).toBe('connected')
   await pass(6_000)
