@@ -82,7 +82,7 @@ class PostgresProxy:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._pass_requests(reader, server_writer, link))
                     tasks.create_task(self._pass_replies(server_reader, writer, link))
-            except* OSError:
+            except* (OSError, RuntimeError):  # uvloop's word for a transport that is closed
                 pass
             finally:
                 self._transports -= pair
