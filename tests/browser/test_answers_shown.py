@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
 import pytest
 from playwright.async_api import Browser, Page, expect
 
@@ -153,4 +154,21 @@ async def test_a_tool_waits_for_a_decision_that_either_device_makes(
             for call in calls:
                 await expect(call).to_contain_text(outcome)
                 await expect(call.get_by_role("button")).to_have_count(0)
+        await phone.send("Book it please")
+        one, other = [
+            device.page.get_by_label(re.compile("^Tool: ")).last for device in (phone, laptop)
+        ]
+        yes, no = (
+            one.get_by_role("button", name="Approve"),
+            other.get_by_role("button", name="Decline"),
+        )
+        for button in (yes, no):
+            await expect(button).to_be_visible(timeout=60_000)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(yes.click)
+            tasks.start_soon(no.click)
+        for call in (one, other):
+            await expect(call.get_by_role("button")).to_have_count(0)
+            await expect(call).to_contain_text(re.compile("(Approved|Declined) by ann"))
+        await expect(other).to_have_text(await one.text_content() or "")
         await devices.close()
