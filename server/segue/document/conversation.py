@@ -4,8 +4,6 @@ Whatever an update put or deleted comes to `follow`, in the order of the log: ne
 runs and, unless they wait in line, their place; then requests are answered. The caller logs all of it in one row with its cause.
 """
 
-from typing import Final
-
 from pycrdt import Map, Text
 
 from segue.document.crdt import Roots
@@ -16,9 +14,8 @@ from segue.document.requests import Requests
 from segue.document.runs import Runs, run_at
 from segue.document.schema import MESSAGES, SESSION, TITLE
 from segue.document.sequencer import Sequencer
+from segue.document.titles import beginning_of
 from segue.document.verdict import Run, Summary
-
-_MAX_EXTRACT: Final = 60
 
 
 class Conversation:
@@ -85,11 +82,13 @@ class Conversation:
 
         Shown, not written: as a title of ours it could win over one that a person gives at the same time.
         """
-        first = self.sequencer.first
-        if first is None:
-            return ""
-        if self._began is None or self._began[0] != first:
-            self._began = first, _extract(root(MESSAGES).get(first))
+        if self._began is None or self.sequencer.spot(self._began[0]) is None:
+            first = (
+                self.sequencer.first
+            )  # slow where it has many versions, and this is asked at each commit
+            if first is None:
+                return ""
+            self._began = first, beginning_of(_text_of(root(MESSAGES).get(first)))
         return self._began[1]
 
     def take_news(self) -> tuple[Run, ...]:
@@ -103,10 +102,8 @@ def title_of(root: Roots) -> str:
     return str(title)[:MAX_TITLE] if isinstance(title, str | Text) else ""
 
 
-def _extract(message: object) -> str:
-    """Gives the first words of a message; nothing if it has no text."""
+def _text_of(message: object) -> str:
     parts = message.get("parts") if isinstance(message, Map) else None
     first = parts.get("0") if isinstance(parts, Map) else None
     text = first.get("text") if isinstance(first, Map) and first.get("type") == "text" else None
-    words = " ".join(str(text)[:MAX_TITLE].split()) if isinstance(text, str | Text) else ""
-    return words if len(words) <= _MAX_EXTRACT else words[:_MAX_EXTRACT].rsplit(" ", 1)[0] + "…"
+    return str(text) if isinstance(text, str | Text) else ""

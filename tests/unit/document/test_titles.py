@@ -5,6 +5,8 @@ from conversation_devices import Talk, Talker
 from pycrdt import Map
 from run_edits import edit, end, keep, start
 
+from segue.document.sequencer import Sequencer
+
 LONG = "I want to go to Lisbon in May,\n  with a friend who likes music and food"
 
 
@@ -67,3 +69,17 @@ def test_a_message_without_text_names_nothing(alice: Talker, parts: object) -> N
     alice.say("m1", parts=parts)
     talk.sync(alice)
     assert title(talk) == ""
+
+
+def test_what_it_began_with_is_not_looked_for_at_each_commit(
+    alice: Talker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    first = Sequencer.first.fget
+    assert first
+    monkeypatch.setattr(Sequencer, "first", property(lambda self: looks.append(1) or first(self)))
+    talk = Talk()
+    for number in range(5):
+        alice.say(f"m{number}", text=f"Hello {number}")
+        talk.sync(alice)
+    assert (title(talk), len(looks)) == ("Hello 0", 2)  # at first there was nothing

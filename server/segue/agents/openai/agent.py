@@ -29,13 +29,13 @@ from segue.agents.port import (
     Turn,
 )
 from segue.agents.tools import Tool
+from segue.document.titles import beginning_of
 
 _MAX_ROUNDS: Final = 20
 """Requests for one answer: a model that only calls tools comes to an end."""
 
 _TRIES: Final = 3
 _PAUSE_S: Final = 0.5
-_MAX_TITLE: Final = 60
 
 
 class OpenAIAgent:
@@ -154,8 +154,5 @@ def _used(usage: dict[str, int], reply: Reply, model: str) -> Metadata:
 def _title(turn: Turn) -> Title | None:
     """Names the session after its first message: a model asked for a title would cost a request."""
     first = next((message.text for message in turn.history if message.role == "user"), "")
-    words = " ".join(first.split())
-    if not words:
-        return None
-    cut = words if len(words) <= _MAX_TITLE else words[:_MAX_TITLE].rsplit(" ", 1)[0] + "…"
-    return Title(cut)
+    title = beginning_of(first)
+    return Title(title) if title else None
