@@ -15,24 +15,22 @@ Invariants:
 """
 
 import asyncio
-import random
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final, assert_never
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from segue import errors
 from segue.client.address import Address
+from segue.client.dialing import Backoff, dial
 from segue.document.local import Behind, LocalReplica
 from segue.errors import Forbidden, RefusedUpdate, SegueError, Unreachable
 from segue.wire.hocuspocus_server import ClientFrames, Denied, LetIn, Note, ServerMessage, decode
 from segue.wire.messages import SyncStep1, SyncStep2, Update
 
-_FIRST_RETRY_S: Final = 0.2
 _LAST_RETRY_S: Final = 10.0
-_OPEN_S: Final = 10.0
 _PING_S: Final = 3.0
 _MAX_MISSED: Final = 3
 _MAX_OUTBOX_BYTES: Final = 4 << 20
@@ -82,7 +80,7 @@ class Connection:
         self._outbox: list[bytes] = []
         self._outbox_bytes = 0
         self._has_mail = asyncio.Event()
-        self._retry_s = _FIRST_RETRY_S
+        self._backoff = Backoff(_LAST_RETRY_S)
 
     @property
     def is_saved(self) -> bool:
@@ -117,19 +115,11 @@ class Connection:
             self._is_flowing = False
             self._on_news()
             if self.error is None:
-                await asyncio.sleep(self._retry_s * random.uniform(0.5, 1))  # noqa: S311 - no secret
-                self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
+                await self._backoff.pause()
 
     async def _connect(self) -> None:
         token = await self._address.fresh_token()
-        async with connect(
-            self._address.url,
-            open_timeout=_OPEN_S,
-            close_timeout=1,
-            ping_interval=None,
-            max_size=_MAX_FRAME_BYTES,
-            compression=None,
-        ) as socket:
+        async with dial(self._address.url, _MAX_FRAME_BYTES) as socket:
             self._outbox, self._outbox_bytes = [], 0
             self._owed, self._is_answered = 1, False
             await socket.send(self._frames.token(token, version("segue")))
@@ -181,7 +171,7 @@ class Connection:
             case SyncStep2(update=update):
                 await self._merge(socket, update)
                 self.is_synced = True
-                self._retry_s = _FIRST_RETRY_S
+                self._backoff.reset()
                 self._hand_over()
             case Update(update=update):
                 await self._merge(socket, update)

@@ -10,13 +10,12 @@ Invariants:
 """
 
 import asyncio
-import random
 from contextlib import aclosing
 from functools import partial
 from typing import Final, NoReturn, assert_never
 
 import structlog
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from segue.agents.port import Agent, ToolStart
@@ -41,6 +40,7 @@ from segue.agents.remote.frames import (
 )
 from segue.agents.turns import turn_of
 from segue.client.address import Address
+from segue.client.dialing import Backoff, dial
 from segue.errors import (
     Forbidden,
     ProtocolError,
@@ -52,9 +52,7 @@ from segue.ids import DocumentId
 
 log = structlog.get_logger()
 
-_FIRST_RETRY_S: Final = 0.2
 _LAST_RETRY_S: Final = 5.0
-_OPEN_S: Final = 10.0
 _MAX_FRAME_BYTES: Final = 64 << 20
 _PERMANENT: Final = range(4400, 4500)
 _ERRORS: Final[dict[int, type[SegueError]]] = {
@@ -105,7 +103,7 @@ class Serving:
         self._agent = agent
         self._address = address
         self._at_once = at_once
-        self._retry_s = _FIRST_RETRY_S
+        self._backoff = Backoff(_LAST_RETRY_S)
 
     async def run(self) -> NoReturn:
         """Connects, again and again.
@@ -118,19 +116,11 @@ class Serving:
                 await self._connect()
             except (OSError, WebSocketException, TimeoutError) as error:
                 log.info("agent.away", reason=str(error) or type(error).__name__)
-            await asyncio.sleep(self._retry_s * random.uniform(0.5, 1))  # noqa: S311 - no secret
-            self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
+            await self._backoff.pause()
 
     async def _connect(self) -> None:
         token = await self._address.fresh_token()
-        async with connect(
-            self._address.agents_url,
-            open_timeout=_OPEN_S,
-            close_timeout=1,
-            ping_interval=None,
-            max_size=_MAX_FRAME_BYTES,
-            compression=None,
-        ) as socket:
+        async with dial(self._address.agents_url, _MAX_FRAME_BYTES) as socket:
             await _send(socket, Hello(token, self._at_once))
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -159,7 +149,7 @@ class Serving:
             match decode_from_server(text):
                 case Welcome(agent=agent):
                     log.info("agent.connected", agent=agent)
-                    self._retry_s = _FIRST_RETRY_S
+                    self._backoff.reset()
                 case Begin() as begin:
                     answer = answering[begin.turn] = _Answering(begin.turn, socket)
                     answer.task = tasks.create_task(
