@@ -7,26 +7,18 @@ travels in a header, which no link, image or frame sends: a page fetches a file,
 Source: RFC 9110, sections 13 and 14; RFC 6266 and 8187 for the name.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
-import structlog
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-from typing_extensions import override
 
-from segue.errors import RangeNotSatisfiable, SegueError
+from segue.errors import RangeNotSatisfiable
+from segue.http.piece_stream import PieceStream
 from segue.http.problems import problem
 from segue.storage.file_ports import StoredFile
-
-log = structlog.get_logger()
-
-STALL_S: Final = 60.0
-"""So long a reader may take nothing of what is sent."""
 
 _RANGE: Final = re.compile(r"\s*bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*")
 
@@ -41,49 +33,6 @@ _HEADERS: Final = {
 
 Pieces = Callable[[int, int], AsyncIterator[bytes]]
 """Gives the bytes from a place to before another."""
-
-
-class FileStream(Response):
-    """Writes a range of a file, each piece before the next is read; calls `on_end` then, in any case.
-
-    A file that can't be read to its end, or a reader that takes nothing for a minute, ends the
-    connection: the reader misses bytes that `Content-Length` has promised.
-    """
-
-    def __init__(
-        self,
-        status: HTTPStatus,
-        headers: Mapping[str, str],
-        pieces: AsyncIterator[bytes],
-        on_end: Callable[[], None],
-    ) -> None:
-        super().__init__(status_code=status, headers=headers)
-        self._pieces = pieces
-        self._on_end = on_end
-
-    @override
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = {
-            "type": "http.response.start",
-            "status": self.status_code,
-            "headers": self.raw_headers,
-        }
-        try:
-            await send(start)
-            if scope["method"] == "HEAD" or await self._write(send):
-                await send({"type": "http.response.body", "body": b""})
-        finally:
-            self._on_end()
-
-    async def _write(self, send: Send) -> bool:
-        try:
-            async for piece in self._pieces:
-                async with asyncio.timeout(STALL_S):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except (SegueError, TimeoutError, OSError) as error:
-            log.warning("file.cut_off", error=type(error).__name__)
-            return False
-        return True
 
 
 def file_answer(
@@ -117,7 +66,7 @@ def file_answer(
     if found is not None:
         status = HTTPStatus.PARTIAL_CONTENT
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
-    return FileStream(status, headers, pieces(start, end), on_end)
+    return PieceStream(status, headers, pieces(start, end), on_end)
 
 
 UNSATISFIABLE: Final = (-1, -1)

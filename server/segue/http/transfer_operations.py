@@ -1,26 +1,20 @@
 """Conversations as files over HTTP: written while they are read from the document; taken in whole."""
 
-import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
 import msgspec
-import structlog
 from msgspec import UNSET, Meta, UnsetType
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-from typing_extensions import override
 
 from segue import errors
 from segue.conversation.transfers import Export, Upload
 from segue.http import shapes
 from segue.http.file_body import FileBody
-from segue.http.file_stream import STALL_S
 from segue.http.operations import JSON, AnyOperation, ApiServices, Call, Nothing, Operation, Reply
+from segue.http.piece_stream import PieceStream
 from segue.transcripts.model import Format
-
-log = structlog.get_logger()
 
 LINES: Final = "application/x-ndjson"
 
@@ -46,10 +40,20 @@ class ImportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def export_session(services: ApiServices, call: Call[ExportQuery, Nothing]) -> Response:
     """Exports a session."""
-    format = Format(call.query.format)
-    return Download(
-        call.session, await services.transfers.export(call.claims, call.session, format)
-    )
+    export = await services.transfers.export(call.claims, call.session, Format(call.query.format))
+    return download(call.session, export)
+
+
+def download(session: str, export: Export) -> Response:
+    """Gives an export as an answer that is written as it is read, and ends it then, in any case."""
+    name = f"{session}.{_SUFFIX[export.format]}"
+    headers = {
+        "Content-Type": LINES if export.format is Format.JSONL else JSON,
+        "Cache-Control": "no-store",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return PieceStream(HTTPStatus.OK, headers, export.pieces, export.end)
 
 
 async def import_session(services: ApiServices, call: Call[ImportQuery, FileBody]) -> Reply:
@@ -115,47 +119,3 @@ TRANSFER_OPERATIONS: Final[Sequence[AnyOperation]] = (
         repeatable=True,
     ),
 )
-
-
-class Download(Response):
-    """Writes an export as it is read, and calls `end` of it then, in any case.
-
-    One that fails in between, or whose reader takes nothing for a minute, is cut off: the web server ends
-    the connection in the middle of the answer, so that nobody takes it for whole.
-    """
-
-    def __init__(self, session: str, export: Export) -> None:
-        kind = LINES if export.format is Format.JSONL else JSON
-        name = f"{session}.{_SUFFIX[export.format]}"
-        super().__init__(
-            headers={
-                "Content-Type": kind,
-                "Cache-Control": "no-store",
-                "Content-Disposition": f'attachment; filename="{name}"',
-                "X-Content-Type-Options": "nosniff",
-            }
-        )
-        del self.headers["content-length"]
-        self._session = session
-        self._export = export
-
-    @override
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers. Each piece is written before the next is asked for."""
-        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        try:
-            await send(start)
-            if scope["method"] == "HEAD" or await self._write(send):
-                await send({"type": "http.response.body", "body": b""})
-        finally:
-            self._export.end()
-
-    async def _write(self, send: Send) -> bool:
-        try:
-            async for piece in self._export.pieces:
-                async with asyncio.timeout(STALL_S):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-        except (errors.SegueError, TimeoutError, OSError) as error:
-            log.warning("export.cut_off", document=self._session, error=type(error).__name__)
-            return False
-        return True

@@ -12,7 +12,7 @@ from asgi import Answer
 from segue.auth.grants import Role
 from segue.auth.tokens import Claims
 from segue.errors import StorageUnavailable
-from segue.http import file_body, file_stream
+from segue.http import file_body, piece_stream
 from segue.http.file_stream import UNSATISFIABLE, file_answer, parse_range
 from segue.http.operations import MAX_IN_FLIGHT
 from segue.ids import DocumentId, UserId
@@ -219,7 +219,7 @@ async def test_files_on_their_way_to_one_user_are_counted(scene: Scene) -> None:
 async def test_a_reader_who_takes_nothing_is_let_go(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_stream, "STALL_S", 0.01)
+    monkeypatch.setattr(piece_stream, "STALL_S", 0.01)
     place = await add(scene, LONG)
     services = scene.api.services
     assert services is not None

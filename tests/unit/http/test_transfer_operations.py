@@ -16,7 +16,7 @@ from segue.auth.grants import Role
 from segue.conversation import transfers
 from segue.document.edits import ImportTranscript
 from segue.errors import Overloaded, RefusedUpdate, StorageUnavailable, TooLarge, TooMany
-from segue.http import transfer_operations
+from segue.http import piece_stream, transfer_operations
 from segue.ids import DocumentId, UserId
 from segue.transcripts.model import Format
 from waiting import until
@@ -329,7 +329,7 @@ async def test_of_many_exports_at_once_no_more_pass(scene: Scene) -> None:
 async def test_a_reader_of_an_export_who_takes_nothing_is_let_go(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer_operations, "STALL_S", 0.01)
+    monkeypatch.setattr(piece_stream, "STALL_S", 0.01)
     await send(scene, HELLO, "?id=trip")
     services = scene.api.services
     assert services is not None
@@ -343,7 +343,7 @@ async def test_a_reader_of_an_export_who_takes_nothing_is_let_go(
             await anyio.sleep_forever()
 
     counted = replace(export, end=lambda: ended.append(1))
-    answer = transfer_operations.Download("trip", counted)
+    answer = transfer_operations.download("trip", counted)
     await answer({"type": "http", "method": "GET"}, anyio.sleep_forever, take)
     assert ended == [1]
     assert sent[-1].get("more_body")  # cut off, not ended
