@@ -1,33 +1,19 @@
 """An agent answers: word by word on every device, stopped from any, cut off by a crash and taken up again."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
 import pytest
+from counting import BEGUN, LONG, server
 from playwright.async_api import Browser, Page, expect
 
 from people import Devices
 from servers import PostgresServer, SegueServer
 
+__all__ = ["server"]
+
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
-
-AGENTS = Path(__file__).parents[1] / "integration/agents/agents_for_tests"
-LONG = "100000"
-BEGUN = re.compile("^0 1 2 3 ")
-
-
-@pytest.fixture
-async def server(postgres: PostgresServer, tmp_path: Path) -> AsyncIterator[SegueServer]:
-    """A server of the test's own, whose agent counts."""
-    async with SegueServer.started(
-        tmp_path,
-        database_url=await postgres.new_database(),
-        SEGUE_AGENT="counting:Counting",
-        PYTHONPATH=str(AGENTS),
-    ) as started:
-        yield started
 
 
 async def test_it_streams_to_both_devices_and_names_the_conversation(devices: Devices) -> None:

@@ -1,10 +1,10 @@
 """Who answers, and when: people take over from an agent, ask out of turn, and see what it thought."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from counting import AGENTS, BEGUN, LONG, server
 from playwright.async_api import Browser, Page, expect
 
 from accessible import assert_accessible
@@ -13,23 +13,9 @@ from people import Devices
 from segue.auth.grants import Role
 from servers import PostgresServer, SegueServer
 
+__all__ = ["server"]
+
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
-
-AGENTS = Path(__file__).parents[1] / "integration/agents/agents_for_tests"
-LONG = "100000"
-BEGUN = re.compile("^0 1 2 3 ")
-
-
-@pytest.fixture
-async def server(postgres: PostgresServer, tmp_path: Path) -> AsyncIterator[SegueServer]:
-    """A server of the test's own, whose agent counts."""
-    async with SegueServer.started(
-        tmp_path,
-        database_url=await postgres.new_database(),
-        SEGUE_AGENT="counting:Counting",
-        PYTHONPATH=str(AGENTS),
-    ) as started:
-        yield started
 
 
 async def test_a_person_takes_over_and_gives_back_in_sight_of_all(
