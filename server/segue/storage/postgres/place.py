@@ -15,6 +15,7 @@ deleted one starts afresh, with the clone moved the data is still found. Once th
 """
 
 import secrets
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ MOVED: Final = Path("/var/lib/segue")
 PORT: Final = 5432
 """Only a part of the socket's name."""
 
+_MADE: Final = ".made"
 _SOCKET_NAME: Final = f".s.PGSQL.{PORT}"
 _MAX_SOCKET_PATH: Final = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
@@ -92,10 +94,12 @@ def make_folder(folder: Path, account: Account) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     draft.chmod(0o711 if account.switch else 0o700)
+    # An empty folder would be replaced by the next server's, under the hands of who makes one in it.
+    (draft / _MADE).touch()
     try:
         draft.rename(folder)
     except OSError:
-        draft.rmdir()
+        shutil.rmtree(draft)
         if not folder.is_dir():
             raise
 
